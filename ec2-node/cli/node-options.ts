@@ -1,0 +1,92 @@
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { nodeIdProblem } from "../../shared/ids.ts";
+import type { Timings } from "../../shared/node/defaults.ts";
+import { DEFAULT_DATA_DIRECTORY } from "../defaults.ts";
+import { baseUrl } from "./base-url.ts";
+import { wholeNumber } from "./numbers.ts";
+import { type PeerAddress, parsePeers } from "./peers.ts";
+import { readSecret, readSecretFile } from "./secrets.ts";
+import { withoutSelf } from "./self.ts";
+import { readTimings, type TimingFlags } from "./timings.ts";
+import { usageError } from "./usage-error.ts";
+
+/** The flags of `node` as typed. */
+export interface NodeFlags extends TimingFlags {
+  readonly id: string;
+  readonly port: string;
+  readonly host: string;
+  readonly peers?: readonly string[] | undefined;
+  readonly dataDir?: string | undefined;
+  readonly advertise?: string | undefined;
+  readonly secretFile?: string | undefined;
+  readonly tokenFile?: string | undefined;
+  readonly verbose?: boolean | undefined;
+  readonly log: string;
+}
+
+/** Everything a node process is told from outside, checked. */
+export interface NodeOptions {
+  readonly id: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly host: string;
+  /** The others; empty for a single node. */
+  readonly peers: readonly PeerAddress[];
+  readonly dataDirectory: string;
+  /** Base URL that wins over the one by which the peers' lists reach this node. */
+  readonly advertise: string | null;
+  readonly timings: Timings;
+  /** Guards the nodes' own routes. */
+  readonly secret: string | null;
+  /** Guards the clients' routes. */
+  readonly token: string | null;
+  /** Every line, however fast they come. */
+  readonly verbose: boolean;
+  readonly logFormat: "text" | "json";
+}
+
+/** Checks the flags of `node`. Throws usage errors, and errors of the secret files, each of one line. */
+export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: string }): NodeOptions {
+  const problem = nodeIdProblem(flags.id);
+  if (problem !== null) throw usageError(`--id: "${flags.id}" ${problem}`);
+  const port = wholeNumber("--port", flags.port, 0, 65535);
+  const host = readHost(flags.host);
+  const advertise = flags.advertise === undefined ? null : readUrl("--advertise", flags.advertise);
+  if (flags.log !== "text" && flags.log !== "json") {
+    throw usageError(`--log: "${flags.log}" is neither text nor json`);
+  }
+  if (flags.dataDir === "") throw usageError("--data-dir is empty");
+  const self = { id: flags.id, host, port, advertise, interfaces: ownAddresses() };
+  return {
+    id: flags.id,
+    port,
+    host,
+    peers: flags.peers === undefined ? [] : withoutSelf(parsePeers(flags.peers), self),
+    dataDirectory: flags.dataDir ?? join(DEFAULT_DATA_DIRECTORY, flags.id),
+    advertise,
+    timings: readTimings(flags),
+    secret: readSecret(flags.secretFile, env.RAFT_SECRET),
+    token: flags.tokenFile === undefined ? null : readSecretFile("--token-file", flags.tokenFile),
+    verbose: flags.verbose ?? false,
+    logFormat: flags.log,
+  };
+}
+
+/** Reads the base URL given to `flag`. Throws a usage error. */
+export function readUrl(flag: string, text: string): string {
+  const parsed = baseUrl(text, { portRequired: true });
+  if ("url" in parsed) return parsed.url;
+  throw usageError(`${flag}: "${text}" is not a base URL such as http://10.0.0.1:8000: ${parsed.problem}`);
+}
+
+/** An address or name to bind to; brackets around an IPv6 address are a habit from URLs. */
+export function readHost(text: string): string {
+  const host = text.replace(/^\[(.*)\]$/, "$1");
+  if (/^[\p{L}\p{N}:._%-]+$/u.test(host) && !/^[^:]*:[^:]*$/.test(host)) return host;
+  throw usageError(`--host: "${text}" is not an address or name to listen on, such as 0.0.0.0`);
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address));
+}

@@ -1,0 +1,49 @@
+import { bodyTooLarge } from "./limits.ts";
+
+/**
+ * The two places where a runtime's own way is much cheaper than fetch's objects. `webHost` is right everywhere; a
+ * host that has a shorter path brings its own (docs/performance.md, "The way into a node").
+ */
+export interface HttpHost {
+  /**
+   * The whole body. Rejects with `body-too-large` as soon as more than `limitBytes` have come, without keeping them;
+   * what is left of the body is the host's to discard. Called at most once per request.
+   */
+  readBody(request: Request, limitBytes: number): Promise<Uint8Array>;
+  respond(body: string | null, init: { status: number; headers: Record<string, string> }): Response;
+}
+
+export const webHost: HttpHost = {
+  readBody: readStream,
+  respond: (body, init) => new Response(body, init),
+};
+
+async function readStream(request: Request, limitBytes: number): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > limitBytes) {
+      // Not awaited: a sender that never ends its body must not hold the reply back.
+      reader.cancel().catch(() => undefined);
+      throw bodyTooLarge(limitBytes);
+    }
+    chunks.push(value);
+  }
+  return concatenate(chunks, size);
+}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+}

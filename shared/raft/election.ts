@@ -1,0 +1,229 @@
+import type { Core } from "./core.ts";
+import {
+  becomeFollower,
+  configurationOf,
+  electionTimeoutMinMs,
+  hardStateIsDurable,
+  isPromotable,
+  randomBelow,
+  reply,
+  resetElectionDeadline,
+  trace,
+} from "./core.ts";
+import { isMember, members, voteResult } from "./quorum.ts";
+import { becomeLeader } from "./replication.ts";
+import { isUpToDate, lastTerm } from "./term-log.ts";
+import type {
+  CampaignCause,
+  NodeId,
+  RaftTrace,
+  RequestVote,
+  RequestVoteResponse,
+  TimeoutNow,
+} from "./types.ts";
+
+/** Leader election: paper 5.2 and 5.4.1, pre-vote and check-quorum of thesis 9.6 and 6.2. */
+
+/** A node that lost its leader's connection asks for votes within this time, and again as often. */
+const peerLostRetryMs = 20;
+
+type VoteRefusal = Extract<RaftTrace, { type: "vote-refused" }>["reason"];
+
+export function onElectionDeadline(core: Core): void {
+  const { state } = core;
+  if (!isPromotable(core)) {
+    resetElectionDeadline(core);
+    return;
+  }
+  startPreVote(core, state.now < state.peerLostUntil ? "peer-lost" : "timeout");
+}
+
+/**
+ * Asks whether an election could be won, without touching any term: a node that was cut off cannot depose a leader
+ * that serves the majority.
+ */
+function startPreVote(core: Core, cause: CampaignCause): void {
+  const { state, settings } = core;
+  state.leader = null;
+  state.leaderContactAt = null;
+  state.role = { type: "pre-candidate", cause, votes: { [settings.id]: true } };
+  setCampaignDeadline(core, cause);
+  trace(core, { type: "pre-candidate", term: state.term + 1, cause });
+  askForVotes(core, true, false);
+  countVotes(core);
+}
+
+/** Raises the term and stands for it (paper 5.2). */
+export function startElection(core: Core, cause: CampaignCause): void {
+  const { state, settings } = core;
+  state.term += 1;
+  state.votedFor = settings.id;
+  state.hardStateDirty = true;
+  state.leader = null;
+  state.leaderContactAt = null;
+  // The own vote counts when it is durable: a leader must never come back to its term with other entries.
+  state.role = { type: "candidate", cause, votes: {} };
+  resetElectionDeadline(core);
+  trace(core, { type: "term", term: state.term });
+  trace(core, { type: "candidate", term: state.term, cause });
+  askForVotes(core, false, cause === "transfer");
+}
+
+/** After a lost leader the next try comes at once; a rival's luck decides by the random part. */
+function setCampaignDeadline(core: Core, cause: CampaignCause): void {
+  if (cause !== "peer-lost") resetElectionDeadline(core);
+  else
+    core.state.electionDeadline = core.state.now + peerLostRetryMs / 2 + randomBelow(core, peerLostRetryMs);
+}
+
+function askForVotes(core: Core, preVote: boolean, leadershipTransfer: boolean): void {
+  const { state, settings, out } = core;
+  const configuration = configurationOf(state);
+  if (configuration === null) return;
+  for (const { id } of members(configuration)) {
+    if (id === settings.id) continue;
+    out.send.push({
+      type: "RequestVote",
+      from: settings.id,
+      to: id,
+      term: preVote ? state.term + 1 : state.term,
+      candidateId: settings.id,
+      lastLogIndex: state.log.lastIndex,
+      lastLogTerm: lastTerm(state.log),
+      preVote,
+      leadershipTransfer,
+    });
+  }
+}
+
+export function onRequestVote(core: Core, message: RequestVote): void {
+  const { state } = core;
+  // What cannot be made durable is not answered; the candidate asks others.
+  if (state.stalled) return;
+  const refusal = message.preVote ? considerPreVote(core, message) : considerVote(core, message);
+  if (refusal === null && !message.preVote) {
+    if (state.votedFor !== message.candidateId) {
+      state.votedFor = message.candidateId;
+      state.hardStateDirty = true;
+    }
+    state.role = { type: "follower" };
+    resetElectionDeadline(core);
+  }
+  const about = { term: message.term, to: message.candidateId, preVote: message.preVote };
+  if (refusal === null) trace(core, { type: "vote-granted", ...about });
+  else trace(core, { type: "vote-refused", ...about, reason: refusal });
+  reply(core, {
+    type: "RequestVoteResponse",
+    from: core.settings.id,
+    to: message.from,
+    term: state.term,
+    requestTerm: message.term,
+    voteGranted: refusal === null,
+    preVote: message.preVote,
+  });
+}
+
+function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
+  const { state } = core;
+  if (message.term <= state.term) return "old-term";
+  if (isUnknownBeforeBootstrap(core, message.candidateId)) return "unknown-candidate";
+  if (hasLiveLeader(core)) return "leader-alive";
+  return isUpToDate(state.log, message.lastLogTerm, message.lastLogIndex) ? null : "log-behind";
+}
+
+function considerVote(core: Core, message: RequestVote): VoteRefusal | null {
+  const { state } = core;
+  if (message.term < state.term) return "old-term";
+  if (isUnknownBeforeBootstrap(core, message.candidateId)) return "unknown-candidate";
+  // Stickiness (thesis 4.2.3): a term is not even looked at while a leader is alive, unless that leader sent it.
+  if (!message.leadershipTransfer && hasLiveLeader(core)) return "leader-alive";
+  if (message.term > state.term) becomeFollower(core, message.term, null, "higher-term");
+  if (state.leader !== null) return "voted";
+  if (state.votedFor !== null && state.votedFor !== message.candidateId) return "voted";
+  return isUpToDate(state.log, message.lastLogTerm, message.lastLogIndex) ? null : "log-behind";
+}
+
+/**
+ * A configuration tells who may lead; a voter answers whoever asks (thesis 4.1), since its own may be old. Before the
+ * first one there is only the list of peers that this node was given and has found: nobody else gets its vote.
+ */
+function isUnknownBeforeBootstrap(core: Core, candidate: NodeId): boolean {
+  const { state } = core;
+  if (state.configurations.length > 0) return false;
+  return state.provisional === null || !isMember(state.provisional, candidate);
+}
+
+function hasLiveLeader(core: Core): boolean {
+  const { state } = core;
+  // A leader steps down by itself when it has lost its majority; until then it is alive.
+  if (state.role.type === "leader") return true;
+  if (state.leader === null || state.leaderContactAt === null) return false;
+  return state.now - state.leaderContactAt < electionTimeoutMinMs(core);
+}
+
+export function onRequestVoteResponse(core: Core, message: RequestVoteResponse): void {
+  const { state } = core;
+  if (message.term > state.term) {
+    becomeFollower(core, message.term, null, "higher-term");
+    return;
+  }
+  const { role } = state;
+  const asked = message.preVote
+    ? role.type === "pre-candidate" && message.requestTerm === state.term + 1
+    : role.type === "candidate" && message.requestTerm === state.term;
+  if (!asked || (role.type !== "pre-candidate" && role.type !== "candidate")) return;
+  if (role.votes[message.from] !== undefined) return;
+  role.votes[message.from] = message.voteGranted;
+  if (message.voteGranted) {
+    trace(core, {
+      type: "vote-received",
+      term: message.requestTerm,
+      from: message.from,
+      preVote: message.preVote,
+    });
+  }
+  countVotes(core);
+}
+
+/** The own vote joins the others' once a crash could not take it back. */
+export function onHardStateDurable(core: Core): void {
+  const { state, settings } = core;
+  if (state.role.type !== "candidate" || !hardStateIsDurable(state)) return;
+  if (state.role.votes[settings.id]) return;
+  state.role.votes[settings.id] = true;
+  countVotes(core);
+}
+
+function countVotes(core: Core): void {
+  const { state, settings } = core;
+  const { role } = state;
+  const configuration = configurationOf(state);
+  if (configuration === null || (role.type !== "pre-candidate" && role.type !== "candidate")) return;
+  const result = voteResult(configuration, role.votes);
+  if (result === "pending") return;
+  if (result === "won") {
+    if (role.type === "pre-candidate") startElection(core, role.cause);
+    else if (role.votes[settings.id]) becomeLeader(core);
+    return;
+  }
+  // Lost: wait for the deadline that was drawn when asking, and ask again then.
+  if (role.type === "candidate") state.role = { type: "follower" };
+}
+
+/** The leader hands over: no pre-vote, no waiting (thesis 3.10). */
+export function onTimeoutNow(core: Core, message: TimeoutNow): void {
+  const { state } = core;
+  if (message.term < state.term || state.leader !== message.from || !isPromotable(core)) return;
+  startElection(core, "transfer");
+}
+
+/** The host saw the leader's connection close and its port refuse: there is no reason to wait for the timeout. */
+export function onPeerLost(core: Core, peer: NodeId): void {
+  const { state } = core;
+  if (state.role.type === "leader" || state.leader !== peer) return;
+  trace(core, { type: "peer-lost", peer });
+  state.leader = null;
+  state.leaderContactAt = null;
+  state.peerLostUntil = state.now + electionTimeoutMinMs(core);
+  state.electionDeadline = Math.min(state.electionDeadline, state.now + randomBelow(core, peerLostRetryMs));
+}

@@ -1,0 +1,332 @@
+import { invariant } from "../errors.ts";
+import type { Core, RaftSettings, RaftState } from "./core.ts";
+import {
+  configurationOf,
+  electionTimeoutMinMs,
+  hardState,
+  hardStateIsDurable,
+  recordPersisted,
+  resetElectionDeadline,
+  trace,
+} from "./core.ts";
+import {
+  onElectionDeadline,
+  onHardStateDurable,
+  onPeerLost,
+  onRequestVote,
+  onRequestVoteResponse,
+  onTimeoutNow,
+} from "./election.ts";
+import { cloneState, encodeState, hashText } from "./encoding.ts";
+import { claimSlot, onDiscovered } from "./membership.ts";
+import { seedRandom } from "./random.ts";
+import { onRead, onReadIndexRequest, onReadIndexResponse } from "./reads.ts";
+import {
+  advanceCommit,
+  flushLeader,
+  onAppendEntries,
+  onAppendEntriesResponse,
+  onLeaderDeadline,
+  onUnreachable,
+  propose,
+  quorumContactDeadline,
+} from "./replication.ts";
+import { createTermLog } from "./term-log.ts";
+import { advanceTransfer, onStorageStalled, onTransferDeadline, startTransfer } from "./transfer.ts";
+import type {
+  Configuration,
+  HardState,
+  LogIndex,
+  Message,
+  Persist,
+  RaftEvent,
+  RaftView,
+  StepResult,
+  TermRun,
+  Work,
+} from "./types.ts";
+
+/** What storage gives back after a restart. */
+export interface RestoredState {
+  readonly hardState: HardState;
+  readonly runs: readonly TermRun[];
+  readonly lastIndex: LogIndex;
+  /** Those in the log, oldest first. */
+  readonly configurations: readonly { readonly index: LogIndex; readonly configuration: Configuration }[];
+  /** At least what has been applied: applied entries are committed. */
+  readonly commitIndex: LogIndex;
+}
+
+const accepted: StepResult = { accepted: true, first: 0, term: 0 };
+
+/**
+ * Raft as a state machine without I/O: events go in by `step`, everything it wants done comes out of `takeWork`. It
+ * never waits, reads no clock and draws no chance of its own, so that the same events give the same bytes; a model
+ * checker explores this very class.
+ */
+export class Raft {
+  readonly #core: Core;
+
+  private constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** `seed`: 32 bits for the random part of timeouts. `now`: milliseconds of the clock that later events use. */
+  static restore(settings: RaftSettings, restored: RestoredState, seed: number, now: number): Raft {
+    const { term, votedFor } = restored.hardState;
+    const log = createTermLog(restored.runs, restored.lastIndex);
+    invariant(
+      restored.commitIndex <= restored.lastIndex && (log.runs.at(-1)?.term ?? 0) <= term,
+      "restored state is consistent",
+      () => JSON.stringify(restored.hardState),
+    );
+    const state: RaftState = {
+      now,
+      term,
+      votedFor,
+      leader: null,
+      role: { type: "follower" },
+      log,
+      commitIndex: restored.commitIndex,
+      configurations: [...restored.configurations],
+      provisional: null,
+      random: seedRandom(seed),
+      electionDeadline: 0,
+      leaderContactAt: null,
+      announcedHeartbeatMs: 0,
+      peerLostUntil: 0,
+      lateWakeGranted: false,
+      stalled: false,
+      hardStateDirty: false,
+      unpersisted: [],
+      issued: [],
+      nextPersist: 1,
+    };
+    const out = { send: [], sendAfter: [], reads: [], trace: [], committed: restored.commitIndex };
+    const core: Core = { settings, state, out };
+    resetElectionDeadline(core);
+    return new Raft(core);
+  }
+
+  /** Takes in one event at `now`, which must not fall. Only a proposal and a claim are answered. */
+  step(event: RaftEvent, now: number): StepResult {
+    const core = this.#core;
+    core.state.now = Math.max(core.state.now, now);
+    switch (event.type) {
+      case "message":
+        this.#receive(event.message);
+        return accepted;
+      case "deadline":
+        this.#onDeadline();
+        return accepted;
+      case "propose":
+        return propose(core, event.proposals);
+      case "read":
+        onRead(core, event.readId);
+        return accepted;
+      case "persisted":
+        this.#onPersisted(event.number);
+        return accepted;
+      case "transfer":
+        startTransfer(core, event.to);
+        return accepted;
+      case "claim":
+        return claimSlot(core, event.member) ? accepted : { accepted: false, reason: "not-leader" };
+      case "discovered":
+        onDiscovered(core, event.configuration);
+        return accepted;
+      case "peer-lost":
+        onPeerLost(core, event.peer);
+        return accepted;
+      case "unreachable":
+        onUnreachable(core, event.peer);
+        return accepted;
+      case "storage-stalled":
+        onStorageStalled(core);
+        return accepted;
+    }
+  }
+
+  #receive(message: Message): void {
+    const core = this.#core;
+    if (message.to !== core.settings.id || message.from === core.settings.id) return;
+    switch (message.type) {
+      case "RequestVote":
+        onRequestVote(core, message);
+        break;
+      case "RequestVoteResponse":
+        onRequestVoteResponse(core, message);
+        break;
+      case "AppendEntries":
+        onAppendEntries(core, message);
+        break;
+      case "AppendEntriesResponse":
+        onAppendEntriesResponse(core, message);
+        break;
+      case "TimeoutNow":
+        onTimeoutNow(core, message);
+        break;
+      case "ReadIndex":
+        onReadIndexRequest(core, message);
+        break;
+      case "ReadIndexResponse":
+        onReadIndexResponse(core, message);
+        break;
+    }
+  }
+
+  #onDeadline(): void {
+    const core = this.#core;
+    const { state, settings } = core;
+    const lateMs = state.now - this.#deadline();
+    if (lateMs < 0) return;
+    if (lateMs > settings.heartbeatMs && !state.lateWakeGranted) {
+      this.#onLateWake(lateMs);
+      return;
+    }
+    state.lateWakeGranted = false;
+    if (state.role.type === "leader") {
+      onTransferDeadline(core);
+      onLeaderDeadline(core);
+    } else if (state.electionDeadline <= state.now) {
+      onElectionDeadline(core);
+    }
+  }
+
+  /**
+   * This node slept (a pause, a slow disk, a stopped process) while its peers' messages may be waiting to be read.
+   * Nothing is concluded from silence that it could not have heard: what has arrived is taken in first.
+   */
+  #onLateWake(lateMs: number): void {
+    const { state, settings } = this.#core;
+    state.lateWakeGranted = true;
+    trace(this.#core, { type: "late-wake", lateMs });
+    if (state.role.type === "leader") {
+      for (const progress of state.role.progress) progress.contactAt = state.now;
+      if (state.role.transfer)
+        state.role.transfer = { ...state.role.transfer, deadline: state.now + settings.heartbeatMs };
+      state.role.heartbeatDue = true;
+      state.role.heartbeatDeadline = state.now + settings.heartbeatMs;
+    } else {
+      state.electionDeadline = state.now + settings.heartbeatMs;
+    }
+  }
+
+  #onPersisted(number: number): void {
+    const core = this.#core;
+    recordPersisted(core, number);
+    onHardStateDurable(core);
+    advanceCommit(core);
+    advanceTransfer(core);
+  }
+
+  #deadline(): number {
+    const { state } = this.#core;
+    if (state.role.type !== "leader") return state.electionDeadline;
+    return Math.min(
+      state.role.heartbeatDeadline,
+      quorumContactDeadline(this.#core, state.role),
+      state.role.transfer?.deadline ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Hands out, once, what the events since the last call want done. */
+  takeWork(): Work {
+    const core = this.#core;
+    const { state, out } = core;
+    flushLeader(core);
+    const persist = this.#takePersist();
+    const work: Work = {
+      send: out.send,
+      persist,
+      sendAfter: out.sendAfter,
+      commit:
+        state.commitIndex > out.committed ? { first: out.committed + 1, last: state.commitIndex } : null,
+      reads: out.reads,
+      trace: out.trace,
+      deadline: this.#deadline(),
+    };
+    out.send = [];
+    out.sendAfter = [];
+    out.reads = [];
+    out.trace = [];
+    out.committed = state.commitIndex;
+    return work;
+  }
+
+  #takePersist(): Persist | null {
+    const { state } = this.#core;
+    const entries = state.unpersisted;
+    if (!state.hardStateDirty && entries.length === 0) return null;
+    const number = state.nextPersist++;
+    const hard = state.hardStateDirty;
+    state.issued.push({
+      number,
+      hardState: hard,
+      first: entries[0]?.index ?? 0,
+      last: entries.at(-1)?.index ?? 0,
+    });
+    state.hardStateDirty = false;
+    state.unpersisted = [];
+    return hard ? { number, hardState: hardState(state), entries } : { number, entries };
+  }
+
+  view(): RaftView {
+    const { state } = this.#core;
+    const { role, log } = state;
+    return {
+      role: role.type === "leader" ? "Leader" : role.type === "candidate" ? "Candidate" : "Follower",
+      term: state.term,
+      leader: state.leader,
+      lastIndex: log.lastIndex,
+      durableIndex: log.durableIndex,
+      commitIndex: state.commitIndex,
+      configuration: configurationOf(state),
+      configurationIndex: state.configurations.at(-1)?.index ?? 0,
+      peers:
+        role.type === "leader"
+          ? role.progress.map((progress) => ({
+              id: progress.id,
+              matchIndex: progress.matchIndex,
+              nextIndex: progress.nextIndex,
+              state: progress.state,
+              contactMs: progress.answered ? state.now - progress.contactAt : null,
+            }))
+          : [],
+    };
+  }
+
+  /** True when term and vote would be found as they are after a crash now. */
+  hardStateIsDurable(): boolean {
+    return hardStateIsDurable(this.#core.state);
+  }
+
+  /** When the majority's last contact was, at a leader; when the leader's, elsewhere; null when never. */
+  contactAt(): number | null {
+    const { state } = this.#core;
+    if (state.role.type !== "leader") return state.leaderContactAt;
+    return quorumContactDeadline(this.#core, state.role) - this.electionTimeoutMs();
+  }
+
+  /** The shortest election timeout in force, in milliseconds. */
+  electionTimeoutMs(): number {
+    return electionTimeoutMinMs(this.#core);
+  }
+
+  /** An independent copy. Work must have been taken. */
+  clone(): Raft {
+    const { settings, state, out } = this.#core;
+    const empty = { send: [], sendAfter: [], reads: [], trace: [], committed: out.committed };
+    return new Raft({ settings, state: cloneState(state), out: empty });
+  }
+
+  /** The whole state as canonical text. Times are relative to now: equal texts behave equally from here on. */
+  encode(): string {
+    return encodeState(this.#core.state);
+  }
+
+  /** 53 bits of `encode()`. */
+  hash(): number {
+    return hashText(this.encode());
+  }
+}

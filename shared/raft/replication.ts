@@ -1,0 +1,357 @@
+import { invariant } from "../errors.ts";
+import type { Core, LeaderState } from "./core.ts";
+import {
+  addEntry,
+  becomeFollower,
+  commitTo,
+  configurationOf,
+  createEntry,
+  electionTimeoutMinMs,
+  reply,
+  trace,
+  truncateLog,
+} from "./core.ts";
+import type { Progress } from "./progress.ts";
+import {
+  createProgress,
+  recordAcknowledged,
+  recordLost,
+  recordRejected,
+  recordSent,
+  windowIsOpen,
+} from "./progress.ts";
+import { committedIndex, members, quorumValue } from "./quorum.ts";
+import { answerConfirmedReads, registerWaitingReads } from "./reads.ts";
+import { bytesOf, findConflictByTerm, termAt } from "./term-log.ts";
+import { advanceTransfer } from "./transfer.ts";
+import type {
+  AppendEntries,
+  AppendEntriesResponse,
+  EntryRange,
+  NodeId,
+  Proposal,
+  StepResult,
+} from "./types.ts";
+
+/** Log replication: paper 5.3 and 5.4.2, writing in parallel with sending as in thesis 10.2.1. */
+
+/** Room that an entry's header takes in windows and limits, beside its payload. */
+export const entryOverheadBytes = 64;
+
+export function becomeLeader(core: Core): void {
+  const { state, settings } = core;
+  invariant(state.role.type === "candidate", "only a candidate becomes leader", () => state.role.type);
+  state.role = {
+    type: "leader",
+    since: state.now,
+    firstIndex: state.log.lastIndex + 1,
+    progress: [],
+    heartbeatDeadline: state.now + settings.heartbeatMs,
+    round: 0,
+    roundOpen: false,
+    heartbeatDue: true,
+    reads: [],
+    transfer: null,
+    uncommittedBytes: 0,
+  };
+  state.leader = settings.id;
+  state.leaderContactAt = null;
+  state.peerLostUntil = 0;
+  trace(core, { type: "leader", term: state.term });
+  // The first entry of a term settles what earlier terms left open (paper 8, 5.4.2); the very first of all says who
+  // the cluster is.
+  if (state.log.lastIndex === 0) {
+    const configuration = configurationOf(state);
+    invariant(configuration !== null, "a leader has a configuration", () => "none before the first entry");
+    addEntry(core, createEntry(core, "configuration", configurationSize(configuration), { configuration }));
+  } else {
+    addEntry(core, createEntry(core, "noop", entryOverheadBytes));
+  }
+  followConfiguration(core, state.role);
+}
+
+export function configurationSize(configuration: { readonly slots: readonly unknown[] }): number {
+  return entryOverheadBytes + 256 * configuration.slots.length;
+}
+
+/** Keeps a progress for every other named member, and for nobody else. */
+export function followConfiguration(core: Core, leader: LeaderState): void {
+  const configuration = configurationOf(core.state);
+  if (configuration === null) return;
+  const others = members(configuration).filter(({ id }) => id !== core.settings.id);
+  const known = new Map(leader.progress.map((progress) => [progress.id, progress]));
+  leader.progress.length = 0;
+  for (const { id } of others) {
+    leader.progress.push(known.get(id) ?? createProgress(id, core.state.log.lastIndex, core.state.now));
+  }
+}
+
+export function propose(core: Core, proposals: readonly Proposal[]): StepResult {
+  const { state, settings } = core;
+  if (state.role.type !== "leader") return { accepted: false, reason: "not-leader" };
+  if (state.stalled) return { accepted: false, reason: "stalled" };
+  if (state.role.transfer) return { accepted: false, reason: "transferring" };
+  if (state.role.uncommittedBytes > settings.maxUncommittedBytes)
+    return { accepted: false, reason: "overloaded" };
+  const first = state.log.lastIndex + 1;
+  for (const { size, data } of proposals) {
+    const entry = createEntry(core, "command", size + entryOverheadBytes, data === undefined ? {} : { data });
+    state.role.uncommittedBytes += entry.size;
+    addEntry(core, entry);
+  }
+  trace(core, { type: "appended", first, last: state.log.lastIndex, term: state.term, leader: true });
+  return { accepted: true, first, term: state.term };
+}
+
+// ---- follower ----
+
+export function onAppendEntries(core: Core, message: AppendEntries): void {
+  const { state } = core;
+  if (message.term < state.term) {
+    // The sender learns the term; without that a node with a higher one would be stuck (rule of check-quorum).
+    rejectAppend(core, message, state.log.lastIndex);
+    return;
+  }
+  // A second leader of one term cannot be (election safety, paper 5.2): whoever claims it is no peer of ours.
+  if (message.term === state.term && state.leader !== null && state.leader !== message.leaderId) return;
+  state.announcedHeartbeatMs = message.heartbeatMs;
+  state.peerLostUntil = 0;
+  becomeFollower(core, message.term, message.leaderId, "higher-term");
+
+  if (message.prevLogIndex >= state.commitIndex) {
+    if (termAt(state.log, message.prevLogIndex) !== message.prevLogTerm) {
+      rejectAppend(core, message, findConflictByTerm(state.log, message.prevLogIndex, message.prevLogTerm));
+      return;
+    }
+  }
+  // Below the commit index the logs agree already (leader completeness, paper 5.4): only what is above is looked at.
+  const before = state.log.lastIndex;
+  let first = 0;
+  for (const entry of message.entries) {
+    if (entry.index <= state.commitIndex) continue;
+    if (entry.index <= state.log.lastIndex) {
+      if (termAt(state.log, entry.index) === entry.term) continue;
+      // A real conflict, and nothing less, removes what stands here (paper 5.3): a short or late message must not.
+      truncateLog(core, entry.index);
+    }
+    if (first === 0) first = entry.index;
+    addEntry(core, entry);
+  }
+  if (first > 0) {
+    trace(core, { type: "appended", first, last: state.log.lastIndex, term: message.term, leader: false });
+  }
+  invariant(
+    state.log.lastIndex >= before || first > 0,
+    "a log shrinks only at a conflict",
+    () => `${before} to ${state.log.lastIndex}`,
+  );
+  const proven = message.prevLogIndex + message.entries.length;
+  commitTo(core, Math.min(message.leaderCommit, proven));
+  acknowledge(core, message, Math.max(proven, Math.min(state.commitIndex, state.log.lastIndex)));
+}
+
+/** An acknowledgement says "durable". One without new entries need not wait for the disk: it promises less. */
+function acknowledge(core: Core, message: AppendEntries, upTo: number): void {
+  const { state, settings } = core;
+  const matchIndex = message.entries.length === 0 ? Math.min(upTo, state.log.durableIndex) : upTo;
+  reply(
+    core,
+    {
+      type: "AppendEntriesResponse",
+      from: settings.id,
+      to: message.from,
+      term: state.term,
+      success: true,
+      matchIndex,
+      conflictIndex: 0,
+      conflictTerm: 0,
+      prevLogIndex: message.prevLogIndex,
+      round: message.round,
+    },
+    matchIndex,
+  );
+}
+
+function rejectAppend(core: Core, message: AppendEntries, conflictIndex: number): void {
+  const { state, settings } = core;
+  reply(core, {
+    type: "AppendEntriesResponse",
+    from: settings.id,
+    to: message.from,
+    term: state.term,
+    success: false,
+    matchIndex: 0,
+    conflictIndex,
+    conflictTerm: termAt(state.log, conflictIndex) ?? 0,
+    prevLogIndex: message.prevLogIndex,
+    round: message.round,
+  });
+}
+
+// ---- leader ----
+
+export function onAppendEntriesResponse(core: Core, message: AppendEntriesResponse): void {
+  const { state } = core;
+  if (message.term > state.term) {
+    becomeFollower(core, message.term, null, "higher-term");
+    return;
+  }
+  if (message.term < state.term || state.role.type !== "leader") return;
+  const leader = state.role;
+  const progress = leader.progress.find(({ id }) => id === message.from);
+  if (!progress) return;
+  progress.contactAt = state.now;
+  progress.answered = true;
+  progress.ackedRound = Math.max(progress.ackedRound, Math.min(message.round, leader.round));
+  if (message.success) {
+    // Nobody can hold more of this log than there is.
+    if (message.matchIndex > state.log.lastIndex) return;
+    if (recordAcknowledged(progress, message.matchIndex, state.now)) advanceCommit(core);
+  } else {
+    const hint = findConflictByTerm(state.log, message.conflictIndex, message.conflictTerm);
+    recordRejected(progress, message.prevLogIndex, hint);
+  }
+  answerConfirmedReads(core);
+  advanceTransfer(core);
+}
+
+/** Commits what a majority holds durably, itself included only as far as its own disk has it. */
+export function advanceCommit(core: Core): void {
+  const { state, settings } = core;
+  const configuration = configurationOf(state);
+  if (state.role.type !== "leader" || configuration === null) return;
+  const leader = state.role;
+  const index = committedIndex(configuration, (id) => matchOf(core, leader, id));
+  // Only entries of the own term commit by counting; earlier ones follow with them (paper 5.4.2, Figure 8).
+  if (index <= state.commitIndex || termAt(state.log, index) !== state.term) return;
+  const bytes = bytesOf(state.log, { first: state.commitIndex + 1, last: index });
+  leader.uncommittedBytes = bytes === undefined ? 0 : Math.max(0, leader.uncommittedBytes - bytes);
+  if (index === state.log.lastIndex) leader.uncommittedBytes = 0;
+  invariant(settings.id === state.leader, "only a leader commits by counting", () => `${state.leader}`);
+  commitTo(core, index);
+  registerWaitingReads(core);
+}
+
+function matchOf(core: Core, leader: LeaderState, id: NodeId): number {
+  if (id === core.settings.id) return core.state.log.durableIndex;
+  return leader.progress.find((progress) => progress.id === id)?.matchIndex ?? 0;
+}
+
+export function onUnreachable(core: Core, peer: NodeId): void {
+  if (core.state.role.type !== "leader") return;
+  const progress = core.state.role.progress.find(({ id }) => id === peer);
+  if (progress?.state === "replicate") recordLost(progress);
+}
+
+export function onLeaderDeadline(core: Core): void {
+  const { state, settings } = core;
+  if (state.role.type !== "leader") return;
+  const leader = state.role;
+  if (quorumContactDeadline(core, leader) <= state.now) {
+    becomeFollower(core, state.term, null, "no-quorum");
+    return;
+  }
+  if (leader.heartbeatDeadline > state.now) return;
+  leader.heartbeatDeadline = state.now + settings.heartbeatMs;
+  leader.heartbeatDue = true;
+  // What has been under way for so long is lost, whatever the transport believes.
+  const patienceMs = 2 * electionTimeoutMinMs(core);
+  for (const progress of leader.progress) {
+    const waiting = progress.inflight.length > 0 || progress.paused;
+    if (progress.state === "replicate" && waiting && progress.movedAt + patienceMs <= state.now)
+      recordLost(progress);
+  }
+}
+
+/** Check-quorum (thesis 6.2): a leader that has not heard a majority for an election timeout steps down. */
+export function quorumContactDeadline(core: Core, leader: LeaderState): number {
+  const configuration = configurationOf(core.state);
+  if (configuration === null) return Number.POSITIVE_INFINITY;
+  const contactOf = (id: NodeId) =>
+    id === core.settings.id
+      ? Number.POSITIVE_INFINITY
+      : (leader.progress.find((progress) => progress.id === id)?.contactAt ?? leader.since);
+  return quorumValue(configuration, contactOf, Number.NEGATIVE_INFINITY) + electionTimeoutMinMs(core);
+}
+
+/** Writes the messages that the leader's followers are due: new entries, a commit index, a round, a heartbeat. */
+export function flushLeader(core: Core): void {
+  const { state } = core;
+  if (state.role.type !== "leader") return;
+  const leader = state.role;
+  if (leader.heartbeatDue && !leader.roundOpen) leader.round++;
+  for (const progress of leader.progress) flushPeer(core, leader, progress);
+  leader.heartbeatDue = false;
+  leader.roundOpen = false;
+}
+
+function flushPeer(core: Core, leader: LeaderState, progress: Progress): void {
+  const { state, settings } = core;
+  let sent = false;
+  while (progress.nextIndex <= state.log.lastIndex && windowIsOpen(progress, settings)) {
+    const range = nextRange(core, progress);
+    const bytes = bytesOf(state.log, range);
+    // Entries whose sizes are not known go one message at a time.
+    if (bytes === undefined && progress.inflight.length > 0) break;
+    sendAppend(core, leader, progress, progress.nextIndex - 1, range, bytes === undefined);
+    recordSent(progress, range.last, bytes, state.now);
+    sent = true;
+  }
+  if (sent) return;
+  const commitKnown = Math.min(state.commitIndex, progress.matchIndex);
+  const due =
+    leader.heartbeatDue ||
+    progress.sentRound < leader.round ||
+    (progress.state === "replicate" && commitKnown > progress.sentCommit);
+  if (!due) return;
+  // A heartbeat asks about what is certain; while probing it is itself a probe.
+  const prev = progress.state === "probe" ? progress.nextIndex - 1 : progress.matchIndex;
+  sendAppend(core, leader, progress, prev, { first: prev + 1, last: prev }, false);
+}
+
+function nextRange(core: Core, progress: Progress): EntryRange {
+  const { log } = core.state;
+  const { maxMessageBytes, maxMessageEntries } = core.settings;
+  const first = progress.nextIndex;
+  const limit = Math.min(log.lastIndex, first + maxMessageEntries - 1);
+  let last = first;
+  if (first < log.sizesFirst) return { first, last: Math.min(limit, log.sizesFirst - 1) };
+  let bytes = log.sizes[first - log.sizesFirst] ?? 0;
+  while (last < limit) {
+    bytes += log.sizes[last + 1 - log.sizesFirst] ?? 0;
+    if (bytes > maxMessageBytes) break;
+    last++;
+  }
+  return { first, last };
+}
+
+function sendAppend(
+  core: Core,
+  leader: LeaderState,
+  progress: Progress,
+  prevLogIndex: number,
+  range: EntryRange,
+  upTo: boolean,
+): void {
+  const { state, settings, out } = core;
+  const prevLogTerm = termAt(state.log, prevLogIndex);
+  invariant(prevLogTerm !== undefined, "entries before a message are in the log", () => `${prevLogIndex}`);
+  const proven = upTo ? prevLogIndex : Math.max(prevLogIndex, range.last);
+  const leaderCommit = Math.min(state.commitIndex, proven);
+  out.send.push({
+    type: "AppendEntries",
+    from: settings.id,
+    to: progress.id,
+    term: state.term,
+    leaderId: settings.id,
+    prevLogIndex,
+    prevLogTerm,
+    range,
+    upTo,
+    leaderCommit,
+    heartbeatMs: settings.heartbeatMs,
+    round: leader.round,
+  });
+  progress.sentRound = leader.round;
+  progress.sentCommit = Math.max(progress.sentCommit, leaderCommit);
+}

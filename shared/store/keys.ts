@@ -1,0 +1,41 @@
+import { RaftLiteError } from "../errors.ts";
+
+/** Longest key, in bytes of its UTF-8. */
+export const MAX_KEY_BYTES = 512;
+
+const encoder = new TextEncoder();
+
+/**
+ * The UTF-8 of a key (or, with `mayBeEmpty`, of a prefix). Throws RaftLiteError `bad-key` 400 when it is empty or
+ * holds half a surrogate pair, which UTF-8 cannot carry, and `key-too-large` 413 beyond MAX_KEY_BYTES.
+ */
+export function encodeKey(key: string, mayBeEmpty = false): Uint8Array<ArrayBuffer> {
+  if (key === "" && !mayBeEmpty) throw new RaftLiteError("bad-key", "the key is empty", { status: 400 });
+  if (!key.isWellFormed()) {
+    throw new RaftLiteError("bad-key", "the key is not well-formed Unicode", { status: 400 });
+  }
+  // Three bytes a code unit at most: the common short key is not measured twice, a huge one is not encoded at all.
+  const bytes = key.length > MAX_KEY_BYTES ? null : encoder.encode(key);
+  if (bytes === null || bytes.length > MAX_KEY_BYTES) {
+    throw new RaftLiteError("key-too-large", `the key is longer than ${MAX_KEY_BYTES} bytes`, { status: 413 });
+  }
+  return bytes;
+}
+
+/** The first byte string after all that begin with `prefix`. UTF-8 has no byte FF, so the last one can be raised. */
+export function endOfPrefix(prefix: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (prefix.length === 0) return Uint8Array.of(0xff);
+  const end = Uint8Array.from(prefix);
+  end[end.length - 1]! += 1;
+  return end;
+}
+
+/** Order of keys: that of their bytes, as SQLite compares BLOBs. JavaScript's own differs beyond U+FFFF. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let at = 0; at < shared; at++) {
+    const difference = a[at]! - b[at]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}

@@ -1,0 +1,59 @@
+import type { RaftLiteError } from "../errors.ts";
+
+/** Result of an entry that could not be read as a command: nothing was changed. Plain data, to travel as JSON. */
+export interface Refusal {
+  /** As a RaftLiteError's `code`. */
+  readonly refused: string;
+  readonly message: string;
+  /** HTTP status to answer with. */
+  readonly status: number;
+}
+
+export function refusal(error: RaftLiteError): Refusal {
+  return { refused: error.code, message: error.message, status: error.status };
+}
+
+export function isRefusal(result: unknown): result is Refusal {
+  return typeof result === "object" && result !== null && "refused" in result;
+}
+
+/** Result of one operation, in the words of POST /v1/kv. */
+export interface OperationResult {
+  readonly ok: boolean;
+  /**
+   * When it was done: the index of the change it made, 0 when there was nothing to delete. When it was not: the index
+   * that its key has, 0 when absent.
+   */
+  readonly ModifyIndex: number;
+  /** Why it was not done: its own `cas` did not hold, or another's did in an atomic batch. */
+  readonly code?: "cas-failed" | "rolled-back";
+}
+
+/** Result of an entry of operations; `ok` is false when it was atomic and one was refused. */
+export interface BatchResult {
+  readonly ok: boolean;
+  readonly results: readonly OperationResult[];
+}
+
+/** A value as /command shows it: as text, or, where it is not UTF-8, as base64. */
+export type ShownValue = string | { readonly base64: string };
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Arguments that one call may safely spread. */
+const CHUNK = 8192;
+
+export function showValue(value: Uint8Array): ShownValue {
+  try {
+    return decoder.decode(value);
+  } catch {
+    return { base64: toBase64(value) };
+  }
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
+  }
+  return btoa(binary);
+}
