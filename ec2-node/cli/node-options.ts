@@ -5,10 +5,12 @@ import type { Timings } from "../../shared/node/defaults.ts";
 import { DEFAULT_DATA_DIRECTORY } from "../defaults.ts";
 import { baseUrl } from "./base-url.ts";
 import { wholeNumber } from "./numbers.ts";
-import { type PeerAddress, parsePeers } from "./peers.ts";
+import type { PeerAddress } from "./peers.ts";
+import { parsePeers } from "./peers.ts";
 import { readSecret, readSecretFile } from "./secrets.ts";
 import { withoutSelf } from "./self.ts";
-import { readTimings, type TimingFlags } from "./timings.ts";
+import type { TimingFlags } from "./timings.ts";
+import { readTimings } from "./timings.ts";
 import { usageError } from "./usage-error.ts";
 
 /** The flags of `node` as typed. */

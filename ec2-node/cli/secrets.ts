@@ -17,7 +17,9 @@ export function readSecretFile(flag: string, file: string): string {
     text = readFileSync(file, "utf8");
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new RaftLiteError("secret-unreadable", `${flag}: cannot read ${file} (${reason})`, { cause: error });
+    throw new RaftLiteError("secret-unreadable", `${flag}: cannot read ${file} (${reason})`, {
+      cause: error,
+    });
   }
   return check(`${flag} ${file}`, text);
 }

@@ -1,8 +1,8 @@
+import type { Timings } from "../../shared/node/defaults.ts";
 import {
   defaultTimings,
   labTimings,
   MIN_HEARTBEATS_PER_ELECTION_TIMEOUT,
-  type Timings,
 } from "../../shared/node/defaults.ts";
 import { wholeNumber } from "./numbers.ts";
 import { usageError } from "./usage-error.ts";

@@ -1,4 +1,4 @@
-import { bodyTooLarge } from "./limits.ts";
+import { bodyIncomplete, bodyTooLarge } from "./limits.ts";
 
 /**
  * The two places where a runtime's own way is much cheaper than fetch's objects. `webHost` is right everywhere; a
@@ -24,7 +24,9 @@ async function readStream(request: Request, limitBytes: number): Promise<Uint8Ar
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((cause: unknown) => {
+      throw bodyIncomplete(cause);
+    });
     if (done) break;
     size += value.byteLength;
     if (size > limitBytes) {

@@ -12,6 +12,11 @@ export function bodyTooLarge(limitBytes: number): RaftLiteError {
   });
 }
 
+/** The sender went away, or its connection broke, before the body was complete. */
+export function bodyIncomplete(cause: unknown): RaftLiteError {
+  return new RaftLiteError("body-incomplete", "the request body broke off", { status: 400, cause });
+}
+
 /** Refuses by the announced length, before a byte of the body is read. */
 export function checkContentLength(request: Request, limitBytes: number): void {
   const announced = request.headers.get("content-length");

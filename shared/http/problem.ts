@@ -30,12 +30,10 @@ function titleOf(code: string): string {
   return code.charAt(0).toUpperCase() + code.slice(1).replaceAll("-", " ");
 }
 
-function headersOf(error: RaftLiteError): Record<string, string> {
+function headersOf({ status, details }: RaftLiteError): Record<string, string> {
   const headers: Record<string, string> = { "content-type": PROBLEM_TYPE };
-  const { allow, retryAfterSeconds } = error.details;
-  if (error.status === 401) headers["www-authenticate"] = 'Bearer realm="raft-lite"';
-  if (error.status === 405 && Array.isArray(allow)) headers["allow"] = allow.join(", ");
-  if (error.status === 429)
-    headers["retry-after"] = String(Math.max(1, Math.ceil(Number(retryAfterSeconds ?? 1))));
+  if (status === 401) headers["www-authenticate"] = 'Bearer realm="raft-lite"';
+  if (status === 405 && Array.isArray(details.allow)) headers.allow = details.allow.join(", ");
+  if (status === 429) headers["retry-after"] = "1";
   return headers;
 }

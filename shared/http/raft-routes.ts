@@ -24,6 +24,7 @@ export function snapshotRoute(): RouteHandler {
       "this release keeps the whole log and takes no snapshots",
       {
         status: 501,
+        details: { outcome: "none" },
       },
     );
   };

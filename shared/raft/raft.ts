@@ -108,6 +108,10 @@ export class Raft {
     return new Raft(core);
   }
 
+  get settings(): RaftSettings {
+    return this.#core.settings;
+  }
+
   /** Takes in one event at `now`, which must not fall. Only a proposal and a claim are answered. */
   step(event: RaftEvent, now: number): StepResult {
     const core = this.#core;

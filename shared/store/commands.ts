@@ -1,5 +1,5 @@
 import { RaftLiteError } from "../errors.ts";
-import { encodeKey } from "./keys.ts";
+import { checkKeySize } from "./keys.ts";
 import { quote } from "./quote.ts";
 
 /** Where some text lies within the UTF-8 of the command it is part of. */
@@ -108,7 +108,7 @@ function checkKey(verb: string, key: string): string {
     if (isSpace(unit)) throw badCommand(`the key ${quote(key)} holds a space`);
     if (isControl(unit)) throw badCommand(`the key ${quote(key)} holds a control character`);
   }
-  encodeKey(key);
+  checkKeySize(key);
   return key;
 }
 

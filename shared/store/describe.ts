@@ -3,7 +3,7 @@ import { TEXT_SCHEMA } from "../storage/entry.ts";
 import type { Operation } from "./operations.ts";
 import { decodeOperations, OPERATIONS_SCHEMA } from "./operations.ts";
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decoder = new TextDecoder();
 
 /** One line for people, as /status and the log lines show an entry. Control characters stay in. Never throws. */
 export function describeCommand(schema: number, bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 import { invariant } from "../errors.ts";
 import type { SqlBinding, SqlStorage } from "../storage/port.ts";
+import type { Change, KeyHead, KeyState, KeyValue } from "./key-state.ts";
 import { endOfPrefix } from "./keys.ts";
-import type { Change, KeyState } from "./key-state.ts";
 
 /**
  * `keys` holds the newest state of every key that ever was, deletions (version 0) included; `changes` holds every
@@ -36,9 +36,10 @@ const TABLES = `
 `;
 
 const STATE = "key, revision, value_offset, value_length, create_revision, version, flags";
-const VALUE =
-  "(SELECT substr(body, value_offset + 1, value_length) FROM entries WHERE idx = revision) AS value";
-const FIND = `SELECT ${STATE} FROM keys WHERE key = ?`;
+const VALUE = `(
+  SELECT substr(entries.body, keys.value_offset + 1, keys.value_length) FROM entries WHERE entries.idx = keys.revision
+) AS value`;
+const FIND = "SELECT revision, create_revision, version FROM keys WHERE key = ?";
 const READ = `SELECT ${STATE}, ${VALUE} FROM keys WHERE key = ? AND version > 0`;
 const FIND_RANGE = `SELECT ${STATE} FROM keys WHERE key >= ? AND key < ? AND version > 0 ORDER BY key`;
 const READ_RANGE = `SELECT ${STATE}, ${VALUE} FROM keys WHERE key >= ? AND key < ? AND version > 0 ORDER BY key`;
@@ -64,23 +65,10 @@ const INSERT_CHANGES = Array.from(
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-// A type, not an interface: rows must have the index signature of the port.
-type StateRow = {
-  key: ArrayBuffer;
-  revision: number;
-  value_offset: number;
-  value_length: number;
-  create_revision: number;
-  version: number;
-  flags: number;
-};
+// Types, not interfaces: rows must have the index signature of the port.
+type HeadRow = { revision: number; create_revision: number; version: number };
+type StateRow = HeadRow & { key: ArrayBuffer; value_offset: number; value_length: number; flags: number };
 type ValueRow = StateRow & { value: ArrayBuffer | null };
-
-/** A key's state with its value. */
-export interface KeyValue {
-  readonly state: KeyState;
-  readonly value: Uint8Array;
-}
 
 /** The store's tables, by the statements it needs. Needs the log's table `entries (idx, body, …)` to read values. */
 export class KeyTables {
@@ -93,8 +81,10 @@ export class KeyTables {
   }
 
   /** The newest state, a deletion included; null when the key never was. */
-  find(keyBytes: Uint8Array): KeyState | null {
-    for (const row of this.#sql.exec<StateRow>(FIND, keyBytes)) return toState(row);
+  find(keyBytes: Uint8Array): KeyHead | null {
+    for (const row of this.#sql.exec<HeadRow>(FIND, keyBytes)) {
+      return { revision: row.revision, createRevision: row.create_revision, version: row.version };
+    }
     return null;
   }
 
@@ -121,9 +111,8 @@ export class KeyTables {
 
   /** The same among keys that begin with `prefix`, deleted ones included. */
   lastChangeUnder(prefix: Uint8Array): number {
-    return this.#sql
-      .exec<{ revision: number }>(LAST_CHANGE_IN_RANGE, prefix, endOfPrefix(prefix))
-      .one().revision;
+    return this.#sql.exec<{ revision: number }>(LAST_CHANGE_IN_RANGE, prefix, endOfPrefix(prefix)).one()
+      .revision;
   }
 
   /** Writes changes, of revisions that are all newer than what is there, in the caller's transaction. */
@@ -175,5 +164,5 @@ function toKeyValue(row: ValueRow): KeyValue {
     "a key's value is in its entry",
     () => `entry ${state.revision} does not hold ${state.valueLength} bytes at ${state.valueOffset}`,
   );
-  return { state, value: new Uint8Array(value) };
+  return { ...state, value: new Uint8Array(value) };
 }

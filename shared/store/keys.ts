@@ -5,6 +5,14 @@ export const MAX_KEY_BYTES = 512;
 
 const encoder = new TextEncoder();
 
+/** Throws RaftLiteError `key-too-large` 413 when the UTF-8 of a well-formed key is beyond MAX_KEY_BYTES. */
+export function checkKeySize(key: string): void {
+  // A code unit takes three bytes at most: short keys need no measuring, and a huge one is not encoded for it.
+  if (3 * key.length <= MAX_KEY_BYTES) return;
+  if (key.length <= MAX_KEY_BYTES && encoder.encode(key).length <= MAX_KEY_BYTES) return;
+  throw new RaftLiteError("key-too-large", `the key is longer than ${MAX_KEY_BYTES} bytes`, { status: 413 });
+}
+
 /**
  * The UTF-8 of a key (or, with `mayBeEmpty`, of a prefix). Throws RaftLiteError `bad-key` 400 when it is empty or
  * holds half a surrogate pair, which UTF-8 cannot carry, and `key-too-large` 413 beyond MAX_KEY_BYTES.
@@ -14,12 +22,8 @@ export function encodeKey(key: string, mayBeEmpty = false): Uint8Array<ArrayBuff
   if (!key.isWellFormed()) {
     throw new RaftLiteError("bad-key", "the key is not well-formed Unicode", { status: 400 });
   }
-  // Three bytes a code unit at most: the common short key is not measured twice, a huge one is not encoded at all.
-  const bytes = key.length > MAX_KEY_BYTES ? null : encoder.encode(key);
-  if (bytes === null || bytes.length > MAX_KEY_BYTES) {
-    throw new RaftLiteError("key-too-large", `the key is longer than ${MAX_KEY_BYTES} bytes`, { status: 413 });
-  }
-  return bytes;
+  checkKeySize(key);
+  return encoder.encode(key);
 }
 
 /** The first byte string after all that begin with `prefix`. UTF-8 has no byte FF, so the last one can be raised. */

@@ -1,0 +1,58 @@
+import { Command, CommanderError } from "commander";
+import { printable } from "../../shared/printable.ts";
+import { commandCommand } from "./command-command.ts";
+import { errorLine } from "./error-line.ts";
+import { nodeCommand } from "./node-command.ts";
+import { joinPeerWords } from "./peer-words.ts";
+import { startCommand } from "./start-command.ts";
+import { statusCommand } from "./status-command.ts";
+import { isUsageError } from "./usage-error.ts";
+import { packageVersion } from "./version.ts";
+
+const WRONG_USAGE = 2;
+
+/** Runs one command line (without `node` and the file). Resolves with the exit code: 0 stopped or done, 1 failed, 2 wrong usage. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const program = new Command("raft-lite")
+    .description("A replicated log and key-value store on Raft")
+    .usage("start | node | status | command [options]")
+    .version(packageVersion())
+    .helpCommand(true);
+  let running = program;
+  program.hook("preAction", (_, command) => {
+    running = command;
+  });
+  for (const command of [startCommand(), nodeCommand(), statusCommand(), commandCommand()]) {
+    program.addCommand(command);
+  }
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .configureOutput({ outputError: (text, write) => write(errorText(text)) })
+      .showHelpAfterError(usage(command, program));
+  }
+  try {
+    await program.parseAsync(joinPeerWords(argv), { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
+    process.stderr.write(`${errorLine(error)}\n`);
+    if (!isUsageError(error)) return 1;
+    process.stderr.write(`${usage(running, program)}\n`);
+    return WRONG_USAGE;
+  }
+}
+
+/** commander's words under our name. They repeat what was typed. */
+function errorText(text: string): string {
+  return text
+    .replace(/^error: /, "raft-lite: ")
+    .split("\n")
+    .map(printable)
+    .join("\n");
+}
+
+function usage(command: Command, program: Command): string {
+  const name = command === program ? "raft-lite" : `raft-lite ${command.name()}`;
+  return `Usage: ${name} ${command.usage()}\n(${name} --help explains it)`;
+}

@@ -1,0 +1,35 @@
+import { connect } from "node:net";
+
+/** `refused`: nobody listens at that port of a living machine. `unknown`: no answer in time, or no route. */
+export type ProbeOutcome = "refused" | "accepted" | "unknown";
+export type Probe = (address: string) => Promise<ProbeOutcome>;
+
+/**
+ * A machine on the same network answers a connect within a millisecond or two, with a refusal as with a welcome; one
+ * that needs longer is judged by its silence, like any other.
+ */
+const PROBE_DEADLINE_MS = 250;
+
+/** One TCP connect to the host and port of a base URL. Sends nothing; never rejects. */
+export function probe(address: string, deadlineMs: number = PROBE_DEADLINE_MS): Promise<ProbeOutcome> {
+  if (!URL.canParse(address)) return Promise.resolve("unknown");
+  const { hostname, port, protocol } = new URL(address);
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
+    });
+    const timer = setTimeout(() => settle("unknown"), deadlineMs);
+    socket.once("connect", () => settle("accepted"));
+    // The listener stays: a socket that is being destroyed may still fail.
+    socket.on("error", (error: NodeJS.ErrnoException) =>
+      settle(error.code === "ECONNREFUSED" ? "refused" : "unknown"),
+    );
+
+    function settle(outcome: ProbeOutcome): void {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(outcome);
+    }
+  });
+}

@@ -1,0 +1,190 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { sendNodeResponse } from "srvx/node";
+import { RaftLiteError } from "../shared/errors.ts";
+import { fetchRequest } from "./http-host.ts";
+
+export interface ListenOptions {
+  /** Name or address of the interface, e.g. 127.0.0.1 or 0.0.0.0 for all of them. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Never rejects: `createHandler`. */
+  readonly handler: (request: Request) => Promise<Response>;
+}
+
+export interface HttpServer {
+  /** Base URL by which this machine reaches the server. */
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Takes no more connections, drops idle ones at once, lets what is being answered finish for `graceMs` and then
+   * drops that too. May be called again; resolves once every connection is gone.
+   */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** A clean stop has two seconds, handing leadership over included. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** How long a connection may sit with a request that was answered before its body had come. */
+const LINGER_MS = 2_000;
+
+/**
+ * Starts to listen. Throws `port-in-use`, `port-not-allowed`, `bad-host`, `bad-port` or `listen-failed`, each with
+ * one line that says how to mend it.
+ */
+export async function listen(options: ListenOptions): Promise<HttpServer> {
+  const server = createServer({
+    // A client has 10 s for its headers and 60 s for a whole request (16 MiB on a slow line), so that nobody holds a
+    // connection by dripping bytes; waiting for an answer is not limited here.
+    headersTimeout: 10_000,
+    requestTimeout: 60_000,
+    connectionsCheckingInterval: 2_000,
+    // Longer than any pause between peers. The client is told (`keep-alive: timeout=`) and closes first.
+    keepAliveTimeout: 120_000,
+    // Finds peers whose machine vanished.
+    keepAlive: true,
+    keepAliveInitialDelay: 5_000,
+  });
+  // Browsers open connections ahead of need. Node takes one that never carried a request for a busy one.
+  const unused = new Set<Socket>();
+  let closing: Promise<void> | undefined;
+  const serve = (req: IncomingMessage, res: ServerResponse): void => {
+    unused.delete(req.socket);
+    options
+      .handler(fetchRequest(req, res))
+      .then((response) => {
+        // The connection ends with this answer: nobody waits for the next request any more.
+        if (closing !== undefined) res.shouldKeepAlive = false;
+        return send(req, res, response);
+      })
+      .catch((error: unknown) => res.destroy(error instanceof Error ? error : undefined));
+  };
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", serve);
+  // Without this listener Node asks for the body at once; readBody does, when the request has been let in.
+  server.on("checkContinue", serve);
+  server.on("clientError", refuseMalformed);
+  await start(server, options);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: baseUrl(options.host, port),
+    port,
+    close: (graceMs = CLOSE_GRACE_MS) => {
+      closing ??= close(server, graceMs);
+      for (const socket of unused) socket.destroy();
+      return closing;
+    },
+  };
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.closeAllConnections(), graceMs);
+    // Drops the connections that are idle now.
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}
+
+function start(server: Server, { host, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => reject(listenError(error as NodeJS.ErrnoException, host, port));
+    server.once("error", fail);
+    try {
+      server.listen({ host, port, exclusive: true }, () => {
+        server.off("error", fail);
+        resolve();
+      });
+    } catch (error) {
+      // A port out of range is thrown, not emitted.
+      fail(error);
+    }
+  });
+}
+
+function send(req: IncomingMessage, res: ServerResponse, response: Response): Promise<void> {
+  return req.complete ? sendNodeResponse(res, response) : sendEarly(req, res, response);
+}
+
+/**
+ * Answers a request whose body is still coming (refused by length or credential). Closing now would make the
+ * sender's kernel throw the answer away together with what it still wants to send, so the rest is read and dropped
+ * for a while, and the answer ends when the body does.
+ */
+async function sendEarly(req: IncomingMessage, res: ServerResponse, response: Response): Promise<void> {
+  const body = Buffer.from(await response.arrayBuffer());
+  res.writeHead(response.status, { ...Object.fromEntries(response.headers), "content-length": body.length });
+  res.write(body);
+  const linger = setTimeout(() => req.socket.destroy(), LINGER_MS);
+  req.on("end", () => res.end()).on("close", () => clearTimeout(linger));
+  req.on("error", () => undefined).resume();
+}
+
+/** What is not HTTP, too slow or too long in its headers, answered in the same form as every other error. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [status, code, detail] = malformed(error.code);
+  const title = STATUS_CODES[status] ?? "";
+  const body = JSON.stringify({ ok: false, error: title, code, title, status, detail });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function malformed(code: string | undefined): readonly [status: number, code: string, detail: string] {
+  if (code === "HPE_HEADER_OVERFLOW")
+    return [431, "headers-too-large", "the request's headers are too large"];
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return [408, "request-timeout", "the request took too long to arrive"];
+  return [400, "bad-http", "this is not an HTTP/1.1 request"];
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): RaftLiteError {
+  const make = (code: string, message: string): RaftLiteError =>
+    new RaftLiteError(code, message, { details: { host, port }, cause: error });
+  switch (error.code) {
+    case "EADDRINUSE":
+      return make(
+        "port-in-use",
+        `port ${port} is in use: stop what listens there, or choose another with --port`,
+      );
+    case "EACCES":
+      return make(
+        "port-not-allowed",
+        `port ${port} is reserved to administrators: choose one above 1023 with --port`,
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EINVAL":
+      return make(
+        "bad-host",
+        `"${host}" is no address of this machine: use --host 0.0.0.0 to listen on all of them`,
+      );
+    case "ERR_SOCKET_BAD_PORT":
+      return make("bad-port", `${port} is no port: choose one from 1 to 65535 with --port`);
+    default:
+      return make("listen-failed", `cannot listen on ${host}, port ${port}: ${error.message}`);
+  }
+}
+
+function baseUrl(host: string, port: number): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,267 @@
+import { RaftLiteError } from "../errors.ts";
+import type { LogIndex, NodeId } from "../raft/types.ts";
+import type { LogEntry, Origin } from "../storage/entry.ts";
+import type { CommandOutcome } from "./api.ts";
+import type { Forward, ForwardResponse } from "./wire.ts";
+
+/**
+ * Commands that this node has accepted from its clients and not answered yet. Each keeps its sequence however often
+ * it is handed to a leader, so it takes effect at most once; it is answered when this node applies it, whichever
+ * leader brought it there.
+ */
+
+/** Where the newest attempt stands. */
+type Attempt =
+  | { readonly type: "none" }
+  /** On its way to a leader, or there without a word yet. */
+  | { readonly type: "sent"; readonly call: number; readonly at: number }
+  /** In a leader's log: lost when another entry is applied at its index. */
+  | { readonly type: "appended"; readonly index: LogIndex };
+
+export interface PendingCommand {
+  readonly sequence: number;
+  readonly schema: number;
+  readonly bytes: Uint8Array;
+  readonly deadline: number;
+  attempt: Attempt;
+  /** Calls of which it is not certain that they ended in no log and never will. */
+  readonly openCalls: Set<number>;
+  /** It has been in this node's own log as leader. */
+  proposed: boolean;
+  readonly resolve: (outcome: CommandOutcome) => void;
+  readonly reject: (error: RaftLiteError) => void;
+}
+
+/** A leader that does not answer for a command within this time is asked again, or another is. */
+const answerPatienceMs = 1000;
+/** After a refusal, before the next attempt. */
+const refusalPauseMs = 20;
+
+export class Commands {
+  readonly #node: NodeId;
+  readonly #boot: number;
+  readonly #pending = new Map<number, PendingCommand>();
+  readonly #unsent = new Set<PendingCommand>();
+  #nextSequence = 1;
+  #bytes = 0;
+  #nextDeadline = Number.POSITIVE_INFINITY;
+  #nextCheck = Number.POSITIVE_INFINITY;
+  #nextCall = 1;
+  #holdUntil = Number.NEGATIVE_INFINITY;
+  /** Some attempt was made before the last change of leader: entries can be lost only then. */
+  #lossPossible = false;
+
+  constructor(node: NodeId, boot: number) {
+    this.#node = node;
+    this.#boot = boot;
+  }
+
+  get count(): number {
+    return this.#pending.size;
+  }
+
+  /** Payload bytes that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** When `expire` or `retry` next have something to do. */
+  get deadline(): number {
+    return Math.min(this.#nextDeadline, this.#nextCheck);
+  }
+
+  get hasUnsent(): boolean {
+    return this.#unsent.size > 0;
+  }
+
+  /** Not before then does a refused command go out again. */
+  get holdUntil(): number {
+    return this.#holdUntil;
+  }
+
+  add(command: Pick<PendingCommand, "schema" | "bytes" | "deadline" | "resolve" | "reject">): void {
+    const pending: PendingCommand = {
+      ...command,
+      sequence: this.#nextSequence++,
+      attempt: { type: "none" },
+      openCalls: new Set(),
+      proposed: false,
+    };
+    this.#pending.set(pending.sequence, pending);
+    this.#unsent.add(pending);
+    this.#bytes += pending.bytes.length;
+    this.#nextDeadline = Math.min(this.#nextDeadline, pending.deadline);
+  }
+
+  origin(pending: PendingCommand): Origin {
+    return { node: this.#node, boot: this.#boot, sequence: pending.sequence, floor: this.#floor() };
+  }
+
+  /** The oldest sequence that may still be sent. */
+  #floor(): number {
+    for (const sequence of this.#pending.keys()) return sequence;
+    return this.#nextSequence;
+  }
+
+  /** Those that wait for a leader, at most `maxBytes` of payloads but at least one. */
+  takeUnsent(maxBytes: number): PendingCommand[] {
+    const taken: PendingCommand[] = [];
+    let bytes = 0;
+    for (const pending of this.#unsent) {
+      bytes += pending.bytes.length;
+      if (taken.length > 0 && bytes > maxBytes) break;
+      this.#unsent.delete(pending);
+      taken.push(pending);
+    }
+    return taken;
+  }
+
+  /** The attempt came to nothing; the next one waits a little. */
+  putBack(pending: PendingCommand, now: number): void {
+    this.#renew(pending);
+    this.#holdUntil = Math.max(this.#holdUntil, now + refusalPauseMs);
+  }
+
+  #renew(pending: PendingCommand): void {
+    if (!this.#pending.has(pending.sequence)) return;
+    pending.attempt = { type: "none" };
+    this.#unsent.add(pending);
+  }
+
+  /** Makes one message to the leader of these. */
+  forward(commands: readonly PendingCommand[], to: NodeId, now: number): Forward {
+    const call = this.#nextCall++;
+    const floor = this.#floor();
+    for (const pending of commands) {
+      pending.attempt = { type: "sent", call, at: now };
+      pending.openCalls.add(call);
+    }
+    this.#nextCheck = Math.min(this.#nextCheck, now + answerPatienceMs);
+    return {
+      type: "Forward",
+      from: this.#node,
+      to,
+      boot: this.#boot,
+      call,
+      commands: commands.map(({ sequence, schema, bytes }) => ({ sequence, floor, schema, bytes })),
+    };
+  }
+
+  /** This node leads, and the command is in its own log. */
+  recordProposed(pending: PendingCommand, index: LogIndex): void {
+    pending.attempt = { type: "appended", index };
+    pending.proposed = true;
+  }
+
+  /** The leader's word on forwarded commands. */
+  recordAnswer({ boot, call, results }: ForwardResponse, now: number): void {
+    if (boot !== this.#boot) return;
+    for (const result of results) {
+      const pending = this.#pending.get(result.sequence);
+      if (!pending) continue;
+      if (result.outcome === "refused") pending.openCalls.delete(call);
+      if (pending.attempt.type !== "sent" || pending.attempt.call !== call) continue;
+      if (result.outcome === "refused") this.putBack(pending, now);
+      // What the leader has applied is in this node's own log soon; it cannot get lost any more.
+      else
+        pending.attempt = {
+          type: "appended",
+          index: result.outcome === "appended" ? result.index : Infinity,
+        };
+    }
+  }
+
+  /** A call failed: what it carried goes out again, which the sequence makes safe. */
+  recordFailedCall({ call, commands }: Forward, neverArrived: boolean, now: number): void {
+    for (const { sequence } of commands) {
+      const pending = this.#pending.get(sequence);
+      if (neverArrived) pending?.openCalls.delete(call);
+      if (pending?.attempt.type === "sent" && pending.attempt.call === call) this.putBack(pending, now);
+    }
+  }
+
+  /** There is another leader, or another term: whoever has been asked may not be able to keep its word. */
+  recordLeaderChange(): void {
+    this.#holdUntil = Number.NEGATIVE_INFINITY;
+    this.#lossPossible = true;
+    for (const pending of this.#pending.values()) if (pending.attempt.type === "sent") this.#renew(pending);
+  }
+
+  /** Everything up to `index` is applied. A command that should have been there and was not is lost, and goes again. */
+  recordApplied(index: LogIndex): void {
+    if (!this.#lossPossible) return;
+    this.#lossPossible = false;
+    for (const pending of this.#pending.values()) {
+      if (pending.attempt.type !== "appended") continue;
+      if (pending.attempt.index <= index) this.#renew(pending);
+      else this.#lossPossible = true;
+    }
+  }
+
+  /** This node's own command has been applied: its client is answered, if it still waits. */
+  complete(entry: LogEntry, leader: NodeId, result: unknown): void {
+    const { origin } = entry.data;
+    if (origin === null || origin.node !== this.#node || origin.boot !== this.#boot) return;
+    const pending = this.#remove(origin.sequence);
+    pending?.resolve({ index: entry.index, ordinal: entry.ordinal, term: entry.term, leader, result });
+  }
+
+  /** Refuses what no leader took in time, and says for certain only what is certain. */
+  expire(now: number, leader: NodeId | null): void {
+    if (now < this.#nextDeadline) return;
+    this.#nextDeadline = Number.POSITIVE_INFINITY;
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.deadline <= now) this.reject(pending, unansweredError(pending, leader));
+      else this.#nextDeadline = Math.min(this.#nextDeadline, pending.deadline);
+    }
+  }
+
+  /** Sends again what was sent long ago without a word from the leader. */
+  retry(now: number): void {
+    if (now < this.#nextCheck) return;
+    this.#nextCheck = Number.POSITIVE_INFINITY;
+    for (const pending of this.#pending.values()) {
+      if (pending.attempt.type !== "sent") continue;
+      if (pending.attempt.at + answerPatienceMs <= now) this.#renew(pending);
+      else this.#nextCheck = Math.min(this.#nextCheck, pending.attempt.at + answerPatienceMs);
+    }
+  }
+
+  reject(pending: PendingCommand, error: RaftLiteError): void {
+    this.#remove(pending.sequence)?.reject(error);
+  }
+
+  rejectAll(error: (outcome: "none" | "unknown") => RaftLiteError): void {
+    for (const pending of [...this.#pending.values()]) this.reject(pending, error(outcomeOf(pending)));
+  }
+
+  #remove(sequence: number): PendingCommand | undefined {
+    const pending = this.#pending.get(sequence);
+    if (!pending) return undefined;
+    this.#pending.delete(sequence);
+    this.#unsent.delete(pending);
+    this.#bytes -= pending.bytes.length;
+    return pending;
+  }
+}
+
+/** "none" only where every attempt is known to be in no log, with none on its way. */
+export function outcomeOf({ proposed, openCalls }: PendingCommand): "none" | "unknown" {
+  return proposed || openCalls.size > 0 ? "unknown" : "none";
+}
+
+function unansweredError(pending: PendingCommand, leader: NodeId | null): RaftLiteError {
+  const outcome = outcomeOf(pending);
+  const unknown = outcome === "unknown";
+  const status = 503;
+  if (leader === null) {
+    const message = unknown
+      ? "no leader answered in time; the command may have been carried out, or may yet be"
+      : "no leader was known in time; the command was not carried out";
+    return new RaftLiteError("no-leader", message, { status, details: { outcome } });
+  }
+  const message = unknown
+    ? "no majority confirmed the command in time; it may have been carried out, or may yet be"
+    : "the leader took no commands in time; the command was not carried out";
+  return new RaftLiteError("timeout", message, { status, details: { outcome, leader } });
+}

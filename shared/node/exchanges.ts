@@ -1,0 +1,328 @@
+import { RaftLiteError } from "../errors.ts";
+import type { NodeId } from "../raft/types.ts";
+import type { ExchangeReply } from "./api.ts";
+import type { PeerDirectory, Refusal } from "./peer-directory.ts";
+import type { Lane, ReplySlot } from "./peer-link.ts";
+import { PeerLink } from "./peer-link.ts";
+import type { Host } from "./ports.ts";
+import { TransportError } from "./ports.ts";
+import type { ExchangeRequest, Introduction, NodeMessage } from "./wire.ts";
+import { decodeRequest, decodeResponse, encodeExchange, parseObject } from "./wire.ts";
+
+/** What exchanges tell the node loop. Called from any place; the loop queues. */
+export interface ExchangeSink {
+  deliver(message: NodeMessage): void;
+  /** A call ended without a usable reply. `neverArrived`: nobody listened, so nothing of it was taken in. */
+  callFailed(peer: NodeId, messages: readonly NodeMessage[], neverArrived: boolean): void;
+  refused(peer: NodeId | null, address: string | null, refusal: Refusal): void;
+  /** Somebody was found, or found wanting. */
+  directoryChanged(): void;
+}
+
+export interface ExchangeTimings {
+  /** One call on the control lane; entries may take twice as long. */
+  readonly callTimeoutMs: number;
+  /** How long a reply is held for the disk. */
+  readonly holdMs: number;
+}
+
+/** While nobody answers at an address it is asked again after these times, doubling. */
+const firstPauseMs = 100;
+const longestPauseMs = 1000;
+
+interface Dial {
+  nextAt: number;
+  pauseMs: number;
+  underWay: boolean;
+}
+
+/** The node's side of all exchanges: calls to peers, replies to theirs, and finding out who they are. */
+export class Exchanges {
+  readonly #directory: PeerDirectory;
+  readonly #host: Host;
+  readonly #sink: ExchangeSink;
+  readonly #timings: ExchangeTimings;
+  readonly #self: Introduction;
+  readonly #links = new Map<NodeId, PeerLink>();
+  readonly #dials = new Map<string, Dial>();
+  /** Replies whose messages the loop has not worked through yet. */
+  #fresh: { readonly link: PeerLink; readonly slot: ReplySlot; readonly peer: NodeId }[] = [];
+  #closed = false;
+
+  constructor(directory: PeerDirectory, host: Host, sink: ExchangeSink, timings: ExchangeTimings) {
+    this.#directory = directory;
+    this.#host = host;
+    this.#sink = sink;
+    this.#timings = timings;
+    this.#self = directory.introduction();
+  }
+
+  post(message: NodeMessage, afterWrite: boolean): void {
+    this.#link(message.to).add(message, afterWrite);
+  }
+
+  #link(peer: NodeId): PeerLink {
+    let link = this.#links.get(peer);
+    if (!link) {
+      link = new PeerLink();
+      this.#links.set(peer, link);
+    }
+    return link;
+  }
+
+  /** Starts a call on every lane that has something to say and none under way. */
+  flush(): void {
+    if (this.#closed) return;
+    for (const [peer, link] of this.#links) {
+      for (const lane of ["control", "entries"] as const) {
+        const messages = link.take(lane);
+        if (messages.length > 0) this.#call(peer, link, lane, messages);
+      }
+    }
+  }
+
+  #call(peer: NodeId, link: PeerLink, lane: Lane, messages: readonly NodeMessage[]): void {
+    const address = this.#directory.addressOf(peer);
+    const end = (failed: { neverArrived: boolean } | null) => {
+      link.finish(lane);
+      if (failed) this.#sink.callFailed(peer, messages, failed.neverArrived);
+      this.#sink.directoryChanged();
+    };
+    if (address === null) {
+      link.finish(lane);
+      this.#sink.callFailed(peer, messages, true);
+      return;
+    }
+    const timeoutMs = this.#timings.callTimeoutMs * (lane === "entries" ? 2 : 1);
+    const storeId = this.#directory.storeIdOf(peer);
+    this.#exchange(address, messages, timeoutMs, storeId, peer).then(
+      (taken) => end(taken ? null : { neverArrived: false }),
+      (error: unknown) =>
+        end({ neverArrived: error instanceof TransportError && error.failure === "refused" }),
+    );
+  }
+
+  /** One call. Resolves with whether the reply was taken in; rejects when there was none. */
+  async #exchange(
+    address: string,
+    messages: readonly NodeMessage[],
+    timeoutMs: number,
+    toStoreId: string | null,
+    peer: NodeId | null,
+  ): Promise<boolean> {
+    const request: ExchangeRequest = {
+      ...this.#directory.introduction(),
+      to: address,
+      ...(toStoreId !== null && { toStoreId }),
+      messages,
+    };
+    const reply = await this.#host.transport.post(address, encodeExchange(request), timeoutMs);
+    if (this.#closed) return false;
+    if (reply.status !== 200) {
+      this.#recordRefusedBy(address, reply.status, reply.body, peer);
+      return false;
+    }
+    let response: ReturnType<typeof decodeResponse>;
+    try {
+      response = decodeResponse(reply.body, this.#self.id);
+    } catch (error) {
+      const message = error instanceof RaftLiteError ? error.message : "its reply could not be read";
+      this.#recordRefusal(peer, address, {
+        code: "not-a-node",
+        message: `${address} is no node of ours: ${message}`,
+      });
+      return false;
+    }
+    const refusal =
+      this.#directory.recordAnswer(address, response) ??
+      (peer !== null && response.id !== peer
+        ? { code: "wrong-id", message: `${address} answers as node ${response.id}, not as node ${peer}` }
+        : null);
+    if (refusal !== null) {
+      this.#sink.refused(response.id, address, refusal);
+      return false;
+    }
+    if (this.#directory.storeIdOf(response.id) !== response.storeId) return messages.length === 0;
+    for (const message of response.messages) this.#sink.deliver(message);
+    return true;
+  }
+
+  #recordRefusedBy(address: string, status: number, body: string, peer: NodeId | null): void {
+    // A node that is stopping or overloaded refuses nobody in particular.
+    if (status >= 500 || status === 429) return;
+    let code = `status-${status}`;
+    let detail = `it answered with status ${status}`;
+    try {
+      const fields = parseObject(body);
+      code = fields.textOr("code", code);
+      detail = fields.textOr("detail", detail);
+    } catch {
+      // Not a node, or something in between: the status is all there is to say.
+    }
+    this.#recordRefusal(peer, address, { code, message: `${address} refuses this node: ${detail}` });
+  }
+
+  #recordRefusal(peer: NodeId | null, address: string, refusal: Refusal): void {
+    this.#directory.recordRefusedBy(address, refusal);
+    this.#sink.refused(peer, address, refusal);
+  }
+
+  // ---- finding out who is where ----
+
+  /** Asks the addresses that are due. */
+  dial(now: number): void {
+    if (this.#closed) return;
+    for (const address of this.#directory.addressesToAsk()) {
+      let dial = this.#dials.get(address);
+      if (!dial) {
+        dial = { nextAt: now, pauseMs: firstPauseMs, underWay: false };
+        this.#dials.set(address, dial);
+      }
+      if (!dial.underWay && dial.nextAt <= now) this.#ask(address, dial);
+    }
+  }
+
+  /** When an address is to be asked next. */
+  get deadline(): number {
+    let deadline = Number.POSITIVE_INFINITY;
+    for (const address of this.#directory.addressesToAsk()) {
+      const dial = this.#dials.get(address);
+      if (!dial?.underWay) deadline = Math.min(deadline, dial?.nextAt ?? Number.NEGATIVE_INFINITY);
+    }
+    for (const link of this.#links.values()) {
+      for (const slot of link.slots) deadline = Math.min(deadline, slot.deadline);
+    }
+    return deadline;
+  }
+
+  #ask(address: string, dial: Dial): void {
+    dial.underWay = true;
+    const end = (answered: boolean) => {
+      dial.underWay = false;
+      dial.pauseMs = answered ? longestPauseMs : Math.min(2 * dial.pauseMs, longestPauseMs);
+      dial.nextAt = this.#host.clock.now() + dial.pauseMs;
+      this.#sink.directoryChanged();
+    };
+    this.#exchange(address, [], this.#timings.callTimeoutMs, null, null).then(
+      () => end(true),
+      () => {
+        this.#directory.recordSilence(address);
+        end(false);
+      },
+    );
+  }
+
+  /** A node that this one has not found yet has called: it is up, so its address is worth asking now. */
+  #askSoon(): void {
+    const now = this.#host.clock.now();
+    for (const dial of this.#dials.values()) dial.nextAt = Math.min(dial.nextAt, now + 1);
+    this.#sink.directoryChanged();
+  }
+
+  // ---- calls of peers ----
+
+  receive(body: string): Promise<ExchangeReply> {
+    let request: ExchangeRequest;
+    try {
+      request = decodeRequest(body, this.#self.id);
+    } catch (error) {
+      return Promise.resolve(problemReply(error));
+    }
+    const refusal = this.#wrongStore(request) ?? this.#directory.refusalOf(request, null);
+    if (refusal !== null) {
+      this.#sink.refused(request.id, null, refusal);
+      return Promise.resolve(problemReply(new RaftLiteError(refusal.code, refusal.message, { status: 403 })));
+    }
+    if (request.id === this.#self.id) return Promise.resolve(this.#reply([], null));
+    this.#directory.recordCall(request, request.to);
+    if (!this.#directory.hears(request)) {
+      this.#askSoon();
+      return Promise.resolve(this.#reply([], null));
+    }
+    if (request.messages.length === 0) return Promise.resolve(this.#reply([], request.id));
+    return this.converse(request.id, request.messages, (messages) => this.#reply(messages, request.id));
+  }
+
+  /** A caller that expects another data directory here: this one was wiped, or stands at the wrong address. */
+  #wrongStore({ id, toStoreId }: ExchangeRequest): Refusal | null {
+    if (toStoreId === undefined || toStoreId === this.#self.storeId) return null;
+    return {
+      code: "wrong-store",
+      message:
+        `node ${id} knows this node, ${this.#self.id}, with another data directory: it was wiped or replaced; ` +
+        "bring it back with its own data, or under a new id",
+    };
+  }
+
+  /** Takes in messages and answers with what the loop has to say to them, once what that promises is durable. */
+  converse<Reply>(
+    peer: NodeId,
+    messages: readonly NodeMessage[],
+    answer: (messages: readonly NodeMessage[]) => Reply,
+  ): Promise<Reply> {
+    return new Promise((resolve) => {
+      const link = this.#link(peer);
+      const carriesEntries = messages.some((one) => one.type === "AppendEntries" && one.entries.length > 0);
+      const slot: ReplySlot = {
+        lane: carriesEntries ? "entries" : "control",
+        messages: [],
+        waitsFor: 0,
+        deadline: this.#host.clock.now() + this.#timings.holdMs,
+        send: (answers) => resolve(answer(answers)),
+      };
+      link.open(slot);
+      this.#fresh.push({ link, slot, peer });
+      for (const message of messages) this.#sink.deliver(message);
+    });
+  }
+
+  /**
+   * The loop has worked through everything that was delivered: replies leave, unless an answer to their caller waits
+   * for the write of that number.
+   */
+  endTurn(waiting: readonly NodeMessage[], writeNumber: number): void {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const { link, slot, peer } of fresh) {
+      const isMine = (message: NodeMessage) => {
+        if (message.to !== peer) return false;
+        if (message.type !== "AppendEntriesResponse") return slot.lane === "control";
+        return (
+          slot.lane === "entries" || !fresh.some((one) => one.peer === peer && one.slot.lane === "entries")
+        );
+      };
+      if (waiting.some(isMine)) slot.waitsFor = writeNumber;
+      else link.close(slot);
+    }
+  }
+
+  /** Sends the replies that waited for a write up to `written`, and those that have waited long enough. */
+  settle(written: number, now: number): void {
+    for (const link of this.#links.values()) {
+      for (const slot of [...link.slots]) {
+        if (slot.waitsFor <= written || slot.deadline <= now) link.close(slot);
+      }
+    }
+  }
+
+  /** Ends all conversations: open replies leave empty, nothing is sent any more. */
+  close(): void {
+    this.#closed = true;
+    for (const link of this.#links.values()) for (const slot of [...link.slots]) link.close(slot);
+    this.#fresh = [];
+  }
+
+  #reply(messages: readonly NodeMessage[], peer: NodeId | null): ExchangeReply {
+    return { status: 200, body: encodeExchange({ ...this.#directory.introduction(), messages }), peer };
+  }
+}
+
+/** An error as the problem+json that a caller's node, or a person with curl, can read. */
+export function problemReply(error: unknown): ExchangeReply {
+  const known =
+    error instanceof RaftLiteError
+      ? error
+      : new RaftLiteError("internal", "the request could not be handled");
+  const { code, message, status } = known;
+  return { status, body: JSON.stringify({ code, status, detail: message, error: message }), peer: null };
+}

@@ -1,0 +1,350 @@
+import { findMember, members } from "../raft/quorum.ts";
+import type { Configuration, Member, NodeId, Slot } from "../raft/types.ts";
+import type { Introduction } from "./wire.ts";
+import { protocolVersion } from "./wire.ts";
+
+/**
+ * Who is who. A node is started with addresses; who answers there it finds out by asking. Until the log holds a
+ * configuration, what was found stands in for it; afterwards the list supplies addresses and never membership. Votes
+ * and acknowledgements count by member, and a member is an id together with the one data directory that speaks under
+ * it: anything else is refused, with a line that says why.
+ */
+
+export interface ListedPeer {
+  /** Base URL, normalised: no trailing slash. */
+  readonly address: string;
+  /** The id the list gives it; null when the list names addresses only. */
+  readonly id: NodeId | null;
+}
+
+export interface Refusal {
+  readonly code: string;
+  /** One line, complete without the rest. */
+  readonly message: string;
+}
+
+/** What is known of a listed address. */
+interface Listed {
+  readonly address: string;
+  readonly expectedId: NodeId | null;
+  /** Whether somebody has been asked there at all. */
+  tried: boolean;
+  isSelf: boolean;
+  found: { readonly id: NodeId; readonly storeId: string } | null;
+  /** The cluster that the one found there belongs to; null while it has none. */
+  clusterId: string | null;
+  problem: Refusal | null;
+}
+
+export interface DirectoryOptions {
+  readonly id: NodeId;
+  readonly storeId: string;
+  readonly peers: readonly ListedPeer[];
+  /** What `--advertise` says; wins over what is learned. */
+  readonly advertise: string | null;
+  /** How this node would be reached if nobody said. */
+  readonly fallbackAddress: string;
+  /** Minted for the case that this node becomes the first leader. */
+  readonly candidateClusterId: string;
+  /** Bound on an earlier start; null when not. */
+  readonly clusterId: string | null;
+}
+
+export class PeerDirectory {
+  readonly #options: DirectoryOptions;
+  readonly #listed: Listed[];
+  #clusterId: string | null;
+  #configuration: Configuration | null = null;
+  #learnedAddress: string | null = null;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#clusterId = options.clusterId;
+    this.#listed = options.peers
+      .filter((peer) => peer.id !== options.id && peer.address !== options.advertise)
+      .map(({ address, id }) => ({
+        address,
+        expectedId: id,
+        tried: false,
+        isSelf: false,
+        found: null,
+        clusterId: null,
+        problem: null,
+      }));
+  }
+
+  /** The cluster this node is bound to; null before. */
+  get clusterId(): string | null {
+    return this.#clusterId;
+  }
+
+  get advertisedAddress(): string {
+    return this.#options.advertise ?? this.#learnedAddress ?? this.#options.fallbackAddress;
+  }
+
+  /** The configuration in the log: in force from the moment it is there. */
+  setConfiguration(configuration: Configuration | null): void {
+    this.#configuration = configuration;
+  }
+
+  /** The entry that carries the id is committed: from now on no other cluster's word counts. */
+  bind(clusterId: string): void {
+    this.#clusterId = clusterId;
+  }
+
+  introduction(): Introduction {
+    const { id, storeId } = this.#options;
+    const size = this.#clusterId === null && this.#listIsKnown() ? { size: this.#size() } : {};
+    return { version: protocolVersion, clusterId: this.#clusterId, id, storeId, ...size };
+  }
+
+  /** Addresses to ask who is there. Rarely needed once every member is known. */
+  addressesToAsk(): string[] {
+    const asked = this.#listed.filter(
+      (listed) =>
+        !listed.isSelf && (listed.found === null || listed.problem !== null || this.#isUnclaimed(listed)),
+    );
+    const open = (this.#configuration?.slots ?? []).filter(
+      (slot) => slot.id === null && !this.#listed.some(({ address }) => address === slot.address),
+    );
+    return [...asked.map(({ address }) => address), ...open.map(({ address }) => address)];
+  }
+
+  #isUnclaimed(listed: Listed): boolean {
+    if (this.#configuration === null || listed.found === null) return false;
+    return findMember(this.#configuration, listed.found.id) === undefined;
+  }
+
+  /** Nobody answered at `address`. */
+  recordSilence(address: string): void {
+    const listed = this.#at(address);
+    if (listed) listed.tried = true;
+  }
+
+  /** The one at `address` refused this node. */
+  recordRefusedBy(address: string, refusal: Refusal): void {
+    const listed = this.#at(address);
+    if (!listed) return;
+    listed.tried = true;
+    listed.problem = refusal;
+  }
+
+  /**
+   * Somebody answered at `address`. Returns why that cannot be right, or null; a member that may claim an open slot
+   * is then found by `claimant`.
+   */
+  recordAnswer(address: string, other: Introduction): Refusal | null {
+    const listed = this.#at(address);
+    if (listed) listed.tried = true;
+    const { id, storeId } = this.#options;
+    if (listed && other.id === id && other.storeId === storeId) {
+      listed.isSelf = true;
+      return null;
+    }
+    const refusal = this.#refusalAt(address, listed, other) ?? this.refusalOf(other, address);
+    if (listed) {
+      listed.problem = refusal;
+      if (refusal === null) listed.found = { id: other.id, storeId: other.storeId };
+      listed.clusterId = other.clusterId;
+    }
+    if (refusal === null) this.#adopt(other);
+    return refusal;
+  }
+
+  /** What the list itself says against the one found at an address. */
+  #refusalAt(address: string, listed: Listed | undefined, other: Introduction): Refusal | null {
+    if (!listed) return null;
+    if (listed.expectedId !== null && listed.expectedId !== other.id) {
+      return refuse(
+        "wrong-id",
+        `${address} is listed as node ${listed.expectedId} but answers as node ${other.id}`,
+      );
+    }
+    if (listed.found !== null && listed.found.id !== other.id) {
+      return refuse(
+        "two-ids-at-one-address",
+        `${address} answered as node ${listed.found.id} and now answers as node ${other.id}`,
+      );
+    }
+    const twin = this.#listed.find((one) => one !== listed && one.found?.id === other.id);
+    if (!twin) return null;
+    return twin.found?.storeId === other.storeId
+      ? refuse(
+          "one-node-at-two-addresses",
+          `${twin.address} and ${address} are the same node ${other.id}: list it once`,
+        )
+      : refuse(
+          "duplicate-id",
+          `two nodes answer as ${other.id}, at ${twin.address} and at ${address}: give each an id of its own`,
+        );
+  }
+
+  /** Why a node that introduces itself so cannot be dealt with; null when it can. `address`: where it was found. */
+  refusalOf(other: Introduction, address: string | null): Refusal | null {
+    const { id, storeId } = this.#options;
+    const who = address === null ? `node ${other.id}` : `node ${other.id} at ${address}`;
+    if (other.version !== protocolVersion) {
+      return refuse(
+        "protocol-version",
+        `${who} speaks protocol ${other.version}, this node ${protocolVersion}`,
+      );
+    }
+    if (other.id === id && other.storeId !== storeId) {
+      return refuse(
+        "duplicate-id",
+        `another node answers as ${id}${at(address)}: give each node an id of its own`,
+      );
+    }
+    if (this.#clusterId !== null && other.clusterId !== null && other.clusterId !== this.#clusterId) {
+      return refuse(
+        "foreign-cluster",
+        `${who} belongs to cluster ${other.clusterId}, this node to ${this.#clusterId}: check both peer lists`,
+      );
+    }
+    const member = this.#configuration && findMember(this.#configuration, other.id);
+    const known = member?.storeId ?? this.#found(other.id)?.storeId;
+    if (known !== undefined && known !== other.storeId) {
+      return refuse(
+        "wrong-store",
+        `${who} has another data directory than the node that joined as ${other.id}: it was wiped or replaced; ` +
+          "bring it back with its own data, or under a new id",
+      );
+    }
+    return this.#sizeRefusal(other, who);
+  }
+
+  #sizeRefusal(other: Introduction, who: string): Refusal | null {
+    const size = this.#configuration?.slots.length ?? (this.#listIsKnown() ? this.#size() : undefined);
+    if (other.size === undefined || size === undefined || other.size === size) return null;
+    return refuse(
+      "peer-lists-differ",
+      `${who} counts ${nodes(other.size)} by its peer list, this node ${nodes(size)}: every node must list all others`,
+    );
+  }
+
+  /** A bound peer that holds the entry this node holds too proves that entry committed. */
+  #adopt(other: Introduction): void {
+    if (this.#clusterId !== null || other.clusterId === null) return;
+    if (this.#configuration?.clusterId === other.clusterId) this.#clusterId = other.clusterId;
+  }
+
+  /** What an accepted introduction teaches when it came with a call: the caller's view of where this node is. */
+  recordCall(other: Introduction, dialled: string): void {
+    if (dialled !== "" && this.#learnedAddress === null && URL.canParse(dialled))
+      this.#learnedAddress = dialled;
+    this.#adopt(other);
+  }
+
+  /** Whether this node takes messages from the one introduced, which has passed `refusalOf`. */
+  hears(other: Introduction): boolean {
+    // A bound node hears its own cluster alone, and only it: an unbound one learns the id from the answer first.
+    if (this.#clusterId !== null) return other.clusterId === this.#clusterId;
+    // Before that, whoever this node itself has found at a listed address, or in the log's own configuration.
+    const member = this.#configuration && findMember(this.#configuration, other.id);
+    const known = member?.storeId ?? this.#found(other.id)?.storeId;
+    return known === other.storeId;
+  }
+
+  /** The stand-in for a configuration while the log has none; null: take no part yet. */
+  provisional(): Configuration | null {
+    const { id, storeId, candidateClusterId } = this.#options;
+    if (this.#clusterId !== null || !this.#listIsKnown()) return null;
+    const others = this.#others();
+    // A listed node that has a cluster already proves that it exists: this one is to join it, not to found another.
+    if (others.some(({ clusterId }) => clusterId !== null)) return null;
+    const self: Member = { id, storeId, address: this.advertisedAddress };
+    const slots = others.map(({ address, found, problem }): Slot => {
+      return found && problem === null ? { ...found, address } : { id: null, address };
+    });
+    return { clusterId: candidateClusterId, slots: [self, ...slots] };
+  }
+
+  /** A listed node that has been heard and is not a member yet, while there is a slot for it. */
+  claimant(): Member | null {
+    const configuration = this.#configuration;
+    if (!configuration?.slots.some(({ id }) => id === null)) return null;
+    for (const { address, found, problem } of this.#others()) {
+      if (found && problem === null && !findMember(configuration, found.id)) return { ...found, address };
+    }
+    return null;
+  }
+
+  /** Where to reach a member: an address given to this node wins over one that came with the log. */
+  addressOf(id: NodeId): string | null {
+    const listed = this.#listed.find((one) => !one.isSelf && one.found?.id === id && one.problem === null);
+    if (listed) return listed.address;
+    const expected = this.#listed.find((one) => one.expectedId === id && one.problem === null);
+    if (expected) return expected.address;
+    return (this.#configuration && findMember(this.#configuration, id)?.address) ?? null;
+  }
+
+  storeIdOf(id: NodeId): string | null {
+    const member = this.#configuration && findMember(this.#configuration, id);
+    return member?.storeId ?? this.#found(id)?.storeId ?? null;
+  }
+
+  isMember(id: NodeId): boolean {
+    const configuration = this.#configuration ?? this.provisional();
+    return configuration !== null && findMember(configuration, id) !== undefined;
+  }
+
+  /** Every slot of the cluster but this node's own, as far as it is known. */
+  peers(): { readonly id: NodeId | null; readonly address: string }[] {
+    const { id: self } = this.#options;
+    if (this.#configuration === null) {
+      return this.#others().map(({ address, found, expectedId }) => ({
+        id: found?.id ?? expectedId,
+        address,
+      }));
+    }
+    return this.#configuration.slots
+      .filter(({ id }) => id !== self)
+      .map(({ id, address }) => ({ id, address: (id !== null && this.addressOf(id)) || address }));
+  }
+
+  clusterSize(): number {
+    return this.#configuration?.slots.length ?? this.#size();
+  }
+
+  /** Why this node does not take part, or takes part without a peer, in one line. */
+  problem(): string | null {
+    return this.#listed.find(({ problem }) => problem !== null)?.problem?.message ?? null;
+  }
+
+  memberIds(): NodeId[] {
+    return this.#configuration ? members(this.#configuration).map(({ id }) => id) : [];
+  }
+
+  #others(): Listed[] {
+    return this.#listed.filter(({ isSelf }) => !isSelf);
+  }
+
+  #at(address: string): Listed | undefined {
+    return this.#listed.find((listed) => listed.address === address);
+  }
+
+  #found(id: NodeId): Listed["found"] {
+    return this.#listed.find((listed) => listed.found?.id === id && listed.problem === null)?.found ?? null;
+  }
+
+  /** An entry of the list may be this node itself: until all have been asked once, its length means nothing. */
+  #listIsKnown(): boolean {
+    return this.#listed.every(({ tried }) => tried);
+  }
+
+  #size(): number {
+    return 1 + this.#others().length;
+  }
+}
+
+function refuse(code: string, message: string): Refusal {
+  return { code, message };
+}
+
+function at(address: string | null): string {
+  return address === null ? "" : ` at ${address}`;
+}
+
+function nodes(count: number): string {
+  return count === 1 ? "1 node" : `${count} nodes`;
+}

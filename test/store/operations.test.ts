@@ -1,0 +1,174 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RaftLiteError } from "../../shared/errors.ts";
+import type { Batch, Operation } from "../../shared/store/operations.ts";
+import { decodeOperations, encodeOperations, MAX_OPERATIONS } from "../../shared/store/operations.ts";
+import { del, put, utf8 } from "./support.ts";
+
+const index = fc.maxSafeNat();
+const key = fc.string({ unit: "binary", minLength: 1, maxLength: 100 });
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  fc.record({
+    type: fc.constant("put" as const),
+    key,
+    value: fc.uint8Array({ maxLength: 300 }),
+    flags: index,
+    cas: fc.option(index),
+  }),
+  fc.record({
+    type: fc.constant("delete" as const),
+    key,
+    recurse: fc.constant(false),
+    cas: fc.option(index),
+  }),
+  fc.record({
+    type: fc.constant("delete" as const),
+    key: fc.oneof(key, fc.constant("")),
+    recurse: fc.constant(true),
+    cas: fc.constant(null),
+  }),
+);
+const batch: fc.Arbitrary<Batch> = fc.record({
+  atomic: fc.boolean(),
+  operations: fc.array(operation, { minLength: 1, maxLength: 20 }),
+});
+
+function refusalOf(work: () => unknown): RaftLiteError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof RaftLiteError) return error;
+    throw error;
+  }
+  throw new Error("not refused");
+}
+
+describe("the encoding", () => {
+  test("is this, byte for byte", () => {
+    const bytes = encodeOperations({
+      atomic: true,
+      operations: [
+        put("k", utf8("value"), { flags: 300, cas: 2 ** 53 - 1 }),
+        put("ö", ""),
+        del("k", { cas: 0 }),
+        del("", { recurse: true }),
+      ],
+    });
+    expect(Buffer.from(bytes).toString("hex")).toBe(
+      ["01 04", "11 016b ffffffffffffff0f ac02 0576616c7565", "01 02c3b6 00 00", "12 016b 00", "22 00"]
+        .join("")
+        .replaceAll(" ", ""),
+    );
+  });
+
+  test("comes back as it went in, and says where the values lie", () => {
+    fc.assert(
+      fc.property(batch, (original) => {
+        const bytes = encodeOperations(original);
+        const decoded = decodeOperations(bytes);
+        expect(decoded.atomic).toBe(original.atomic);
+        expect(decoded.operations).toHaveLength(original.operations.length);
+        decoded.operations.forEach((item, position) => {
+          if (item.type === "delete") {
+            expect(item).toEqual(original.operations[position]);
+            return;
+          }
+          const { valueOffset, ...rest } = item;
+          expect({ ...rest, value: [...rest.value] }).toEqual({
+            ...original.operations[position],
+            value: [...bytes.subarray(valueOffset, valueOffset + rest.value.length)],
+          });
+          expect([...rest.value]).toEqual([...(original.operations[position] as typeof rest).value]);
+        });
+      }),
+    );
+  });
+
+  test("holds as many and as large operations as the limits allow", () => {
+    const operations = Array.from({ length: MAX_OPERATIONS }, (_, n) => put(`key${n}`, "x".repeat(200)));
+    expect(decodeOperations(encodeOperations({ atomic: false, operations })).operations).toHaveLength(4096);
+    const large = encodeOperations({
+      atomic: false,
+      operations: [put("k", new Uint8Array(1_048_576).fill(7))],
+    });
+    expect(decodeOperations(large).operations[0]).toMatchObject({ valueOffset: large.length - 1_048_576 });
+  });
+
+  test("is read only as it is written: other bytes are refused, and never anything worse", () => {
+    const readable = (bytes: Uint8Array): void => {
+      let decoded: Batch;
+      try {
+        decoded = decodeOperations(bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RaftLiteError);
+        return;
+      }
+      expect([...encodeOperations(decoded)]).toEqual([...bytes]);
+    };
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), readable));
+    const damaged = fc.tuple(batch, fc.nat(), fc.nat(255), fc.nat(40)).map(([original, at, byte, cut]) => {
+      const bytes = encodeOperations(original);
+      bytes[at % bytes.length] = byte;
+      return bytes.subarray(0, Math.max(0, bytes.length - Math.max(0, cut - 20)));
+    });
+    fc.assert(fc.property(damaged, readable), { numRuns: 2000 });
+  });
+
+  test.each([
+    ["nothing", "", "ends too early"],
+    ["no count", "00", "ends too early"],
+    ["no operation", "0000", "there are no operations"],
+    ["too many operations", "008120", "more than 4096"],
+    ["an unknown flag", "0201 02016b", "not a list of operations"],
+    ["an unknown kind", "0001 03016b", "unknown kind 3"],
+    ["a put that recurses", "0001 21016b0000", "unknown kind 33"],
+    ["a kind of two bytes", "0001 8100016b0000", "unknown kind 129"],
+    ["recurse with cas", "0001 32016b05", "cas and recurse"],
+    ["an empty key", "0001 0200", "the key is empty"],
+    ["a key that is no UTF-8", "0001 0201ff", "not UTF-8"],
+    ["a number longer than it needs to be", "0001 01016b800000", "more bytes than it needs"],
+    ["a number beyond 2^53-1", "0001 12016b8080808080808010", "holds a number beyond 2^53-1"],
+    ["a number without end", `0001 12016b${"80".repeat(400)}`, "holds a number beyond 2^53-1"],
+    ["a value that ends early", "0001 01016b000561", "ends too early"],
+    ["a count that is larger than the list", "0002 02016b", "ends too early"],
+    ["bytes behind it", "0001 02016b00", "not a list of operations"],
+  ])("%s is refused", (_, hex, says) => {
+    const bytes = Buffer.from(hex.replaceAll(" ", ""), "hex");
+    const error = refusalOf(() => decodeOperations(bytes));
+    expect(error.status).toBe(400);
+    expect(error.code).toMatch(/^bad-(operation|key)$/);
+    expect(error.message).toContain(says);
+  });
+
+  test("a key with a byte order mark keeps it", () => {
+    const bytes = encodeOperations({ atomic: false, operations: [del("\ufeffk")] });
+    expect(decodeOperations(bytes).operations[0]!.key).toBe("\ufeffk");
+  });
+});
+
+describe("is refused before it is encoded", () => {
+  test.each<[string, Operation, string]>([
+    ["an empty key", put("", "v"), "bad-key"],
+    ["half a surrogate pair in a key", del("\ud83d"), "bad-key"],
+    ["negative flags", put("k", "v", { flags: -1 }), "bad-operation"],
+    ["flags that are no number", put("k", "v", { flags: Number.NaN }), "bad-operation"],
+    ["flags beyond 2^53-1", put("k", "v", { flags: 2 ** 53 }), "bad-operation"],
+    ["a fractional cas", del("k", { cas: 1.5 }), "bad-operation"],
+    ["a cas with recurse", del("k", { cas: 1, recurse: true }), "bad-operation"],
+  ])("%s", (_, bad, code) => {
+    const error = refusalOf(() => encodeOperations({ atomic: false, operations: [del("good"), bad] }));
+    expect(error).toMatchObject({ code, status: 400, details: { operation: 1 } });
+  });
+
+  test("a key over 512 bytes", () => {
+    const error = refusalOf(() => encodeOperations({ atomic: true, operations: [put("k".repeat(513), "")] }));
+    expect(error).toMatchObject({ code: "key-too-large", status: 413, details: { operation: 0 } });
+  });
+
+  test("a list that is empty or too long", () => {
+    const many = Array.from({ length: MAX_OPERATIONS + 1 }, () => del("k"));
+    for (const operations of [[], many]) {
+      expect(refusalOf(() => encodeOperations({ atomic: false, operations })).code).toBe("bad-operation");
+    }
+  });
+});
