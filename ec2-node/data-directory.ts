@@ -70,18 +70,23 @@ export function removeHolder(directory: string): void {
   }
 }
 
-/** The living process that noted itself, else null. */
+/** The process that noted itself, if it lives. */
 function holderOf(directory: string): number | null {
   try {
     const pid = Number.parseInt(readFileSync(join(directory, PID_FILE), "utf8"), 10);
-    if (!(pid > 0)) return null;
+    return pid > 0 && isAlive(pid) ? pid : null;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
     process.kill(pid, 0);
-    return pid;
+    return true;
   } catch (error) {
-    // EPERM: it lives, under another user.
-    return errorCode(error) === "EPERM"
-      ? Number.parseInt(readFileSync(join(directory, PID_FILE), "utf8"), 10)
-      : null;
+    // It lives, under another user.
+    return errorCode(error) === "EPERM";
   }
 }
 

@@ -37,7 +37,7 @@ const EMPTY = new Uint8Array();
 
 function readBody({ req, res }: NodeExchange, limitBytes: number): Promise<Uint8Array> {
   // Not answered before now, so that a refusal by length or credential spares the client from sending the body.
-  if (req.headers.expect !== undefined) res.writeContinue();
+  if (req.headers.expect !== undefined && req.httpVersion === "1.1") res.writeContinue();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -13,6 +13,8 @@ import { listen } from "./server.ts";
 import { openNodeStorage } from "./storage.ts";
 import { HttpTransport } from "./transport.ts";
 
+type Handler = (request: Request) => Promise<Response>;
+
 export interface RunningNode {
   readonly port: number;
   /** Base URL by which this machine reaches the node. */
@@ -41,21 +43,15 @@ export async function runNode(options: NodeOptions, hooks: RunNodeHooks): Promis
     const transport = new HttpTransport({ secret: options.secret ?? undefined });
     undo.push(() => transport.close());
     const host = createHost(transport);
-    // No request can come in between: the handler is there before the event loop turns again.
-    let handler: (request: Request) => Promise<Response>;
-    const server = await listen({
-      host: options.host,
-      port: options.port,
-      handler: (request) => handler(request),
-    });
-    undo.push(() => server.close(0));
-
     const store = new KeyValueStore();
-    const node = new RaftNode({
+    let url = "";
+    // The port opens last: whoever gets an answer gets it from a node that has read and verified its log.
+    const node = await RaftNode.open({
       id: options.id,
       peers: options.peers,
       advertise: options.advertise,
-      ...options.timings,
+      fallbackAddress: () => url,
+      timings: options.timings,
       storage,
       stateMachine: store,
       host,
@@ -68,13 +64,18 @@ export async function runNode(options: NodeOptions, hooks: RunNodeHooks): Promis
       (peer) => node.peerLost(peer),
     );
     const connections = new PeerConnections((peer) => void watch.connectionClosed(peer));
-    handler = createHandler(node, store, {
-      secret: options.secret ?? undefined,
-      token: options.token ?? undefined,
-      host: nodeHttpHost,
-      onPeerRequest: (request, peer) => connections.tag(request, peer),
-      onError: hooks.onRequestError,
+    const server = await listen({
+      host: options.host,
+      port: options.port,
+      handler: createHandler(node, store, {
+        secret: options.secret ?? undefined,
+        token: options.token ?? undefined,
+        host: nodeHttpHost,
+        onPeerRequest: (request, peer) => connections.tag(request, peer),
+        onError: hooks.onRequestError,
+      }),
     });
+    url = server.url;
     node.start();
     hooks.onEvent({ now: host.clock.now(), trace: { type: "started", port: server.port } });
 
@@ -82,14 +83,12 @@ export async function runNode(options: NodeOptions, hooks: RunNodeHooks): Promis
       port: server.port,
       url: server.url,
       async stop() {
-        hooks.onEvent({ now: host.clock.now(), trace: { type: "stopping" } });
         connections.close();
         // While it hands over it still has to hear and answer the others.
         await node.stop();
         await server.close();
         transport.close();
         await storage.close();
-        hooks.onEvent({ now: host.clock.now(), trace: { type: "stopped" } });
       },
     };
   } catch (error) {

@@ -54,6 +54,7 @@ const ROOMS: readonly Room[] = [
   { path: "ec2-node", arrows: open("shared"), packages: ["node:*", "*"] },
   { path: "worker", arrows: open("shared"), packages: ["cloudflare:*", "*"] },
   { path: "sim", arrows: open("shared"), packages: ["node:*", "*"] },
+  { path: "bench", arrows: open("shared", "ec2-node"), packages: ["node:*", "*"] },
   { path: "bin", arrows: open("ec2-node"), packages: ["node:*"] },
   { path: "scripts", arrows: [], packages: ["node:*", "*"] },
   {

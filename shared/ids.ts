@@ -26,14 +26,12 @@ const ROUTE_SEGMENTS: ReadonlySet<string> = new Set([
 
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,32}$/;
 
-/** What is wrong with `text` as a node's id, to follow the id in a sentence; null when it is one. */
+/**
+ * What is wrong with `text` as a node's id, to follow the id in a sentence; null when it is one:
+ * `[A-Za-z0-9_-]{1,32}` and not the first segment of a route.
+ */
 export function nodeIdProblem(text: string): string | null {
   if (!ID_PATTERN.test(text)) return "is not 1 to 32 of the characters A-Z a-z 0-9 _ -";
   if (ROUTE_SEGMENTS.has(text)) return "is the name of a route";
   return null;
-}
-
-/** Whether `text` may be a node's id: `[A-Za-z0-9_-]{1,32}` and not the first segment of a route. */
-export function isNodeId(text: string): boolean {
-  return nodeIdProblem(text) === null;
 }

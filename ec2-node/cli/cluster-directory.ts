@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RaftLiteError } from "../../shared/errors.ts";
+import { makeDirectory } from "../make-directory.ts";
 import { quoted } from "./shell-text.ts";
 
 /**
@@ -10,7 +11,7 @@ import { quoted } from "./shell-text.ts";
 export function claimClusterDirectory(directory: string, count: number): void {
   const file = join(directory, "cluster.json");
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     writeFileSync(file, `${JSON.stringify({ nodes: count })}\n`, { flag: "wx" });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unusable(directory, error);

@@ -49,14 +49,20 @@ async function send(url: string, cmd: string, token: string | null): Promise<Jso
   }
 }
 
-/** The result on the first line, as it is, and what became of the command on the second. */
+/**
+ * The result on the first line, as it is, and what became of the command on the second.
+ * @internal for tests
+ */
 export function resultText(body: unknown): string {
   const { result, index, term, leader } = body as Record<string, unknown>;
   const shown = typeof result === "string" ? result : JSON.stringify(result);
   return `${printable(shown)}\n${printable(`(index ${index}, term ${term}, leader ${leader})`)}`;
 }
 
-/** What the node's problem+json says, and what it means for the command. */
+/**
+ * What the node's problem+json says, and what it means for the command.
+ * @internal for tests
+ */
 export function failure(url: string, { status, body }: JsonReply): RaftLiteError {
   const problem = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
   const said = problem.detail ?? problem.error;

@@ -37,14 +37,31 @@ export class LiveView {
   /** Draws table and log over the frame before. */
   draw(): void {
     const frame = frameLines(this.#table, this.#log, this.#terminal.rows);
-    const back = this.#height > 0 ? `\u001b[${this.#height}A\r` : "";
-    const lines = frame.map((line) => `${line}\n`).join("");
-    this.#terminal.write(`${WRAP_OFF}${back}${CLEAR_BELOW}${lines}${WRAP_ON}`);
+    this.#terminal.write(`${WRAP_OFF}${this.#erase()}${text(frame)}${WRAP_ON}`);
     this.#height = frame.length;
+  }
+
+  /** Writes lines above the frame, whole, to stay there: something to be read in peace, or copied. */
+  note(lines: readonly string[]): void {
+    this.#terminal.write(`${this.#erase()}${text(lines)}`);
+    this.#height = 0;
+    this.draw();
+  }
+
+  #erase(): string {
+    const back = this.#height > 0 ? `\u001b[${this.#height}A\r` : "";
+    return `${back}${CLEAR_BELOW}`;
   }
 }
 
-/** What fits: the table whole, then the newest lines. One row stays free for the cursor. */
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/**
+ * What fits: the table whole, then the newest lines. One row stays free for the cursor.
+ * @internal for tests
+ */
 export function frameLines(table: readonly string[], log: readonly string[], rows: number): string[] {
   const room = Math.max(1, (rows || USUAL_ROWS) - 1);
   const head = table.slice(0, room);

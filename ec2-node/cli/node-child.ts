@@ -23,16 +23,19 @@ export class NodeChild {
       env: supervisedEnvironment(),
     });
     const { stdout, stderr } = this.#process;
-    if (stdout !== null) onLines(stdout, hooks.onLine);
-    if (stderr !== null) onLines(stderr, (line) => hooks.onLine(`[Node ${node.id}] ${line}`));
-    const end = (how: string) => {
+    const read = Promise.all([
+      stdout && onLines(stdout, hooks.onLine),
+      stderr && onLines(stderr, (line) => hooks.onLine(`[Node ${node.id}] ${line}`)),
+    ]);
+    const end = async (how: string) => {
       if (!this.#running) return;
       this.#running = false;
+      // Its last lines may still be on their way. Not `close`, which does not come after a `disconnect` of ours.
+      await read;
       hooks.onExit(how);
     };
-    // `close` comes after the last line, `exit` perhaps before it.
-    this.#process.on("close", (code, signal) => end(signal ?? `exit code ${code}`));
-    this.#process.on("error", (error) => end(error.message));
+    this.#process.on("exit", (code, signal) => void end(signal ?? `exit code ${code}`));
+    this.#process.on("error", (error) => void end(error.message));
   }
 
   get running(): boolean {
@@ -52,8 +55,8 @@ export class NodeChild {
   }
 }
 
-/** Calls `onLine` for every line of a stream, the unfinished last one included. */
-function onLines(stream: Readable, onLine: (line: string) => void): void {
+/** Calls `onLine` for every line of a stream, the unfinished last one included. Resolves when it has closed. */
+function onLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
   let rest = "";
   stream.setEncoding("utf8");
   stream.on("data", (chunk: string) => {
@@ -61,7 +64,10 @@ function onLines(stream: Readable, onLine: (line: string) => void): void {
     rest = lines.pop() ?? "";
     for (const line of lines) onLine(line);
   });
-  stream.on("end", () => {
-    if (rest !== "") onLine(rest);
+  return new Promise((resolve) => {
+    stream.on("close", () => {
+      if (rest !== "") onLine(rest);
+      resolve();
+    });
   });
 }

@@ -47,7 +47,10 @@ export async function reportOf(url: string, token: string | null, timeoutMs: num
   }
 }
 
-/** null when `body` is not a node's status: something else may be listening at that port. */
+/**
+ * null when `body` is not a node's status: something else may be listening at that port.
+ * @internal for tests
+ */
 export function readStatus(body: unknown): ReportedStatus | null {
   const status = members(body);
   const raft = members(status.raft);

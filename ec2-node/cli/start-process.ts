@@ -31,9 +31,9 @@ export async function runStartProcess(options: StartOptions): Promise<number> {
       new NodeChild(node, {
         onLine: (line) => screen.line(line),
         onExit: (how) => {
-          if (!stopping) for (const line of farewell(node, how)) screen.line(line);
+          if (!stopping) screen.note(farewell(node, how));
           if (children.some((child) => child.running)) return;
-          if (!stopping) screen.line("No node is left.");
+          if (!stopping) screen.note(["No node is left."]);
           end(stopping ? 0 : 1);
         },
       }),

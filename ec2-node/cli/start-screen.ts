@@ -9,6 +9,8 @@ import type { LocalNode } from "./start-options.ts";
 /** Where `start` shows what its nodes say. */
 export interface StartScreen {
   line(line: string): void;
+  /** Lines of our own that must not be cut or scroll away with the log. */
+  note(lines: readonly string[]): void;
   /** Shows the last state of things and lets go of the terminal. */
   close(): void;
 }
@@ -24,7 +26,8 @@ export function startScreen(
   nodes: readonly LocalNode[],
 ): StartScreen {
   if (stdout.isTTY) return liveScreen(stdout as WriteStream, nodes);
-  return { line: (line) => output.write(printable(line)), close: () => {} };
+  const line = (text: string) => output.write(printable(text));
+  return { line, note: (lines) => lines.forEach(line), close: () => {} };
 }
 
 function liveScreen(terminal: WriteStream, nodes: readonly LocalNode[]): StartScreen {
@@ -53,6 +56,7 @@ function liveScreen(terminal: WriteStream, nodes: readonly LocalNode[]): StartSc
       view.addLine(printable(line));
       dirty = true;
     },
+    note: (lines) => view.note(lines.map(printable)),
     close() {
       for (const timer of timers) clearInterval(timer);
       view.draw();

@@ -2,6 +2,8 @@ import { RaftLiteError } from "../errors.ts";
 import type { RequestOptions } from "../node/api.ts";
 import { TEXT_SCHEMA } from "../storage/entry.ts";
 import { acceptCommand } from "../store/commands.ts";
+import type { Refusal } from "../store/results.ts";
+import { isRefusal, showValue } from "../store/results.ts";
 import type { HttpContext, RoutedRequest, RouteHandler } from "./context.ts";
 import { readBody } from "./context.ts";
 import { decodeText, kindOf, parseObject } from "./json.ts";
@@ -28,6 +30,7 @@ export function commandRoute(context: HttpContext): RouteHandler {
       if (command.verb === "GET") return await readKey(context, command.key, options);
       outcome = "unknown";
       const { ordinal, term, leader, result } = await context.node.execute(TEXT_SCHEMA, bytes, options);
+      if (isRefusal(result)) throw refusedAtApply(result);
       return jsonReply(context.host, { ok: true, index: ordinal, term, leader, result });
     } catch (error) {
       throw withOutcome(error, outcome);
@@ -42,7 +45,7 @@ async function readKey(
 ): Promise<Response> {
   const { ordinal, term, leader } = await node.read(options);
   const found = store.get(key);
-  const result = found === null ? null : textOrBase64(found.value);
+  const result = found === null ? null : showValue(found.value);
   return jsonReply(host, { ok: true, index: ordinal, term, leader, result });
 }
 
@@ -69,24 +72,9 @@ function withOutcome(error: unknown, outcome: Outcome): RaftLiteError {
   return new RaftLiteError(known.code, known.message, { status: known.status, details, cause: known.cause });
 }
 
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Text where the value is UTF-8, and its exact bytes where it is not: JSON has no third way. */
-function textOrBase64(value: Uint8Array): string | { readonly base64: string } {
-  try {
-    return strictUtf8.decode(value);
-  } catch {
-    return { base64: base64(value) };
-  }
-}
-
-function base64(bytes: Uint8Array): string {
-  const pieces: string[] = [];
-  // In pieces: a value of a mebibyte is more arguments than a call takes.
-  for (let at = 0; at < bytes.length; at += 8192) {
-    pieces.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
-  }
-  return btoa(pieces.join(""));
+/** The log holds the command, and the state machine found nothing in it that it could carry out. */
+function refusedAtApply({ refused, message, status }: Refusal): RaftLiteError {
+  return new RaftLiteError(refused, message, { status, details: { outcome: "none" } });
 }
 
 function badField(message: string): RaftLiteError {

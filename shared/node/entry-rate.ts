@@ -10,7 +10,7 @@ export interface EntryCounts {
 export type EntryStep = "appended" | "committed" | "applied";
 
 /** More entries than this within a second are counted instead of shown: nobody reads that fast. */
-export const READABLE_ENTRIES_PER_SECOND = 20;
+const READABLE_ENTRIES_PER_SECOND = 20;
 
 const SECOND_MS = 1000;
 const STEPS: readonly EntryStep[] = ["appended", "committed", "applied"];

@@ -44,7 +44,7 @@ export class LogLines {
     if (trace.type === "refused" && !this.#options.verbose && !this.#refusals.admit(trace, now)) return;
     const { text, verbose } = logText(this.#options.id, trace);
     if (verbose && !this.#options.verbose) return;
-    this.#write(text, fieldsOf(trace));
+    this.#write(text, () => fieldsOf(trace));
   }
 
   /** Writes the summary of entries that were too many to show, when it is due. To be called now and then. */
@@ -55,14 +55,14 @@ export class LogLines {
   #summarize(now: number, force: boolean): void {
     const counts = this.#rate.summary(now, force);
     if (counts === null) return;
-    this.#write(this.#summaryText(counts), {
+    this.#write(this.#summaryText(counts), () => ({
       event: "entries",
       appended: counts.appended,
       committed: counts.committed,
       applied: counts.applied,
       elapsedMs: Math.round(counts.elapsedMs),
       index: this.#ordinal,
-    });
+    }));
   }
 
   #summaryText(counts: EntryCounts): string {
@@ -82,13 +82,13 @@ export class LogLines {
     else this.#ordinal = Math.max(this.#ordinal, trace.ordinal);
   }
 
-  #write(text: string, fields: Readonly<Record<string, unknown>>): void {
+  #write(text: string, fields: () => Readonly<Record<string, unknown>>): void {
     if (this.#options.format === "text") {
       this.#options.write(text);
       return;
     }
     const time = new Date(this.#options.wallTime()).toISOString();
-    this.#options.write(printable(JSON.stringify({ time, node: this.#options.id, ...fields, text })));
+    this.#options.write(printable(JSON.stringify({ time, node: this.#options.id, ...fields(), text })));
   }
 }
 

@@ -49,8 +49,8 @@ export interface NodeOptions {
   readonly peers: readonly ListedPeer[];
   /** URL under which peers reach this node; null: what their lists say. */
   readonly advertise: string | null;
-  /** URL that serves until a peer has told. */
-  readonly fallbackAddress: string;
+  /** URL that serves until a peer has told; asked for when the node has been started. */
+  readonly fallbackAddress: () => string;
   readonly timings: Timings;
   readonly storage: DurableStorage;
   readonly stateMachine: StateMachine;

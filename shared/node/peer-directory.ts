@@ -43,7 +43,7 @@ export interface DirectoryOptions {
   /** What `--advertise` says; wins over what is learned. */
   readonly advertise: string | null;
   /** How this node would be reached if nobody said. */
-  readonly fallbackAddress: string;
+  readonly fallbackAddress: () => string;
   /** Minted for the case that this node becomes the first leader. */
   readonly candidateClusterId: string;
   /** Bound on an earlier start; null when not. */
@@ -79,7 +79,7 @@ export class PeerDirectory {
   }
 
   get advertisedAddress(): string {
-    return this.#options.advertise ?? this.#learnedAddress ?? this.#options.fallbackAddress;
+    return this.#options.advertise ?? this.#learnedAddress ?? this.#options.fallbackAddress();
   }
 
   /** The configuration in the log: in force from the moment it is there. */

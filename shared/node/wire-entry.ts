@@ -1,8 +1,8 @@
+import { fromBase64, toBase64 } from "../base64.ts";
 import { configurationSize, entryOverheadBytes } from "../raft/replication.ts";
 import type { Configuration, EntryKind, LogIndex, Slot } from "../raft/types.ts";
 import type { LogEntry, Origin, Payload, UncountedEntry } from "../storage/entry.ts";
 import { TEXT_SCHEMA } from "../storage/entry.ts";
-import { fromBase64, toBase64 } from "./base64.ts";
 import { badMessage, Fields } from "./fields.ts";
 
 /**

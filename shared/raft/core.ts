@@ -1,5 +1,6 @@
 import { invariant } from "../errors.ts";
 import type { Progress } from "./progress.ts";
+import type { Votes } from "./quorum.ts";
 import { canReachQuorum, findMember } from "./quorum.ts";
 import { draw } from "./random.ts";
 import type { TermLog } from "./term-log.ts";
@@ -79,17 +80,14 @@ export interface LeaderState {
   heartbeatDue: boolean;
   reads: PendingRead[];
   transfer: Transfer | null;
+  /** Of entries of this term; never less than what is uncommitted of them. */
   uncommittedBytes: number;
 }
 
 export type Role =
   | { readonly type: "follower" }
-  | { readonly type: "pre-candidate"; readonly cause: CampaignCause; readonly votes: Record<NodeId, boolean> }
-  | {
-      readonly type: "candidate";
-      readonly cause: CampaignCause;
-      readonly votes: Record<NodeId, boolean>;
-    }
+  | { readonly type: "pre-candidate"; readonly cause: CampaignCause; votes: Votes }
+  | { readonly type: "candidate"; readonly cause: CampaignCause; votes: Votes }
   | LeaderState;
 
 export interface IssuedPersist {
@@ -120,7 +118,7 @@ export interface RaftState {
   announcedHeartbeatMs: number;
   /** Until then a lost leader makes this node try again every few milliseconds. */
   peerLostUntil: number;
-  /** A late deadline has been put off once; the next one counts. */
+  /** A late deadline has been put off once; the next one counts. A deadline that was drawn anew may be late again. */
   lateWakeGranted: boolean;
   stalled: boolean;
   hardStateDirty: boolean;
@@ -169,6 +167,7 @@ export function resetElectionDeadline(core: Core): void {
   const { electionTimeoutMinMs: min, electionTimeoutMaxMs: max } = core.settings;
   const lower = electionTimeoutMinMs(core);
   core.state.electionDeadline = core.state.now + lower + randomBelow(core, lower * (max / min - 1));
+  core.state.lateWakeGranted = false;
 }
 
 export function trace(core: Core, event: RaftTrace): void {
@@ -181,14 +180,15 @@ export function becomeFollower(core: Core, term: Term, leader: NodeId | null, ca
   invariant(term >= state.term, "terms never fall", () => `${term} after ${state.term}`);
   const wasLeader = state.role.type === "leader";
   if (state.role.type === "leader") abandonLeadership(core, state.role);
-  if (term > state.term) {
+  const termRises = term > state.term;
+  if (termRises) {
     state.term = term;
     state.votedFor = null;
     state.hardStateDirty = true;
     trace(core, { type: "term", term });
   }
   if (wasLeader && cause) trace(core, { type: "stepped-down", term, cause });
-  const followsAnew = leader !== null && (state.leader !== leader || state.role.type !== "follower");
+  const followsAnew = leader !== null && (termRises || state.leader !== leader);
   state.role = { type: "follower" };
   state.leader = leader;
   state.leaderContactAt = leader === null ? null : state.now;
@@ -255,6 +255,7 @@ export function addEntry(core: Core, entry: Entry): void {
   const { state } = core;
   appendEntry(state.log, entry);
   state.unpersisted.push(entry);
+  if (state.role.type === "leader") state.role.uncommittedBytes += entry.size;
   if (entry.kind !== "configuration") return;
   const { configuration } = entry;
   invariant(configuration !== undefined, "configuration entries carry one", () => `index ${entry.index}`);

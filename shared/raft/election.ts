@@ -10,6 +10,7 @@ import {
   resetElectionDeadline,
   trace,
 } from "./core.ts";
+import type { Votes } from "./quorum.ts";
 import { isMember, members, voteResult } from "./quorum.ts";
 import { becomeLeader } from "./replication.ts";
 import { isUpToDate, lastTerm } from "./term-log.ts";
@@ -46,7 +47,7 @@ function startPreVote(core: Core, cause: CampaignCause): void {
   const { state, settings } = core;
   state.leader = null;
   state.leaderContactAt = null;
-  state.role = { type: "pre-candidate", cause, votes: { [settings.id]: true } };
+  state.role = { type: "pre-candidate", cause, votes: { granted: [settings.id], refused: [] } };
   setCampaignDeadline(core, cause);
   trace(core, { type: "pre-candidate", term: state.term + 1, cause });
   askForVotes(core, true, false);
@@ -62,7 +63,7 @@ export function startElection(core: Core, cause: CampaignCause): void {
   state.leader = null;
   state.leaderContactAt = null;
   // The own vote counts when it is durable: a leader must never come back to its term with other entries.
-  state.role = { type: "candidate", cause, votes: {} };
+  state.role = { type: "candidate", cause, votes: { granted: [], refused: [] } };
   resetElectionDeadline(core);
   trace(core, { type: "term", term: state.term });
   trace(core, { type: "candidate", term: state.term, cause });
@@ -80,9 +81,12 @@ function askForVotes(core: Core, preVote: boolean, leadershipTransfer: boolean):
   const { state, settings, out } = core;
   const configuration = configurationOf(state);
   if (configuration === null) return;
+  // A vote is given to a log. While a crash could shorten this one it must not collect any: they would still be under
+  // way to a node that has come back, asks for the same term again, and lacks what a voter saw in its request.
+  const outbox = preVote || state.log.durableIndex === state.log.lastIndex ? out.send : out.sendAfter;
   for (const { id } of members(configuration)) {
     if (id === settings.id) continue;
-    out.send.push({
+    outbox.push({
       type: "RequestVote",
       from: settings.id,
       to: id,
@@ -172,8 +176,8 @@ export function onRequestVoteResponse(core: Core, message: RequestVoteResponse):
     ? role.type === "pre-candidate" && message.requestTerm === state.term + 1
     : role.type === "candidate" && message.requestTerm === state.term;
   if (!asked || (role.type !== "pre-candidate" && role.type !== "candidate")) return;
-  if (role.votes[message.from] !== undefined) return;
-  role.votes[message.from] = message.voteGranted;
+  if (role.votes.granted.includes(message.from)) return;
+  role.votes = withVote(role.votes, message.from, message.voteGranted);
   if (message.voteGranted) {
     trace(core, {
       type: "vote-received",
@@ -185,12 +189,23 @@ export function onRequestVoteResponse(core: Core, message: RequestVoteResponse):
   countVotes(core);
 }
 
+/**
+ * A grant stands above a refusal: the refusal may be the late answer to an earlier try for the same term. Sorted, so
+ * that the order of arrival makes no difference afterwards.
+ */
+function withVote(votes: Votes, id: NodeId, granted: boolean): Votes {
+  const refused = votes.refused.filter((other) => other !== id);
+  return granted
+    ? { granted: [...votes.granted, id].sort(), refused }
+    : { granted: votes.granted, refused: [...refused, id].sort() };
+}
+
 /** The own vote joins the others' once a crash could not take it back. */
 export function onHardStateDurable(core: Core): void {
   const { state, settings } = core;
   if (state.role.type !== "candidate" || !hardStateIsDurable(state)) return;
-  if (state.role.votes[settings.id]) return;
-  state.role.votes[settings.id] = true;
+  if (state.role.votes.granted.includes(settings.id)) return;
+  state.role.votes = withVote(state.role.votes, settings.id, true);
   countVotes(core);
 }
 
@@ -203,7 +218,7 @@ function countVotes(core: Core): void {
   if (result === "pending") return;
   if (result === "won") {
     if (role.type === "pre-candidate") startElection(core, role.cause);
-    else if (role.votes[settings.id]) becomeLeader(core);
+    else if (role.votes.granted.includes(settings.id)) becomeLeader(core);
     return;
   }
   // Lost: wait for the deadline that was drawn when asking, and ask again then.
@@ -213,7 +228,7 @@ function countVotes(core: Core): void {
 /** The leader hands over: no pre-vote, no waiting (thesis 3.10). */
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
   const { state } = core;
-  if (message.term < state.term || state.leader !== message.from || !isPromotable(core)) return;
+  if (message.term !== state.term || state.leader !== message.from || !isPromotable(core)) return;
   startElection(core, "transfer");
 }
 

@@ -30,18 +30,20 @@ export function canReachQuorum(configuration: Configuration): boolean {
   return members(configuration).length >= quorumSize(configuration);
 }
 
-/** The state of an election; `votes` maps whoever has answered to whether it granted. */
-export function voteResult(
-  configuration: Configuration,
-  votes: Readonly<Record<NodeId, boolean>>,
-): VoteResult {
+/** Who has answered a candidate. Lists, not a record: an id may be any word, `constructor` included. */
+export interface Votes {
+  readonly granted: readonly NodeId[];
+  readonly refused: readonly NodeId[];
+}
+
+/** The state of an election. */
+export function voteResult(configuration: Configuration, votes: Votes): VoteResult {
   const quorum = quorumSize(configuration);
   let granted = 0;
   let unanswered = 0;
   for (const { id } of members(configuration)) {
-    const vote = votes[id];
-    if (vote === undefined) unanswered++;
-    else if (vote) granted++;
+    if (votes.granted.includes(id)) granted++;
+    else if (!votes.refused.includes(id)) unanswered++;
   }
   if (granted >= quorum) return "won";
   return granted + unanswered >= quorum ? "pending" : "lost";

@@ -206,7 +206,12 @@ export class Raft {
     state.lateWakeGranted = true;
     trace(this.#core, { type: "late-wake", lateMs });
     if (state.role.type === "leader") {
-      for (const progress of state.role.progress) progress.contactAt = state.now;
+      // Time that it slept through is not silence of the others. Bounded, so that a leader that is always late and
+      // hears nobody still comes to its end.
+      const leastContactAt = state.now + settings.heartbeatMs - electionTimeoutMinMs(this.#core);
+      for (const progress of state.role.progress) {
+        progress.contactAt = Math.max(leastContactAt, Math.min(state.now, progress.contactAt + lateMs));
+      }
       if (state.role.transfer)
         state.role.transfer = { ...state.role.transfer, deadline: state.now + settings.heartbeatMs };
       state.role.heartbeatDue = true;

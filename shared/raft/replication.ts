@@ -96,7 +96,6 @@ export function propose(core: Core, proposals: readonly Proposal[]): StepResult 
   const first = state.log.lastIndex + 1;
   for (const { size, data } of proposals) {
     const entry = createEntry(core, "command", size + entryOverheadBytes, data === undefined ? {} : { data });
-    state.role.uncommittedBytes += entry.size;
     addEntry(core, entry);
   }
   trace(core, { type: "appended", first, last: state.log.lastIndex, term: state.term, leader: true });
@@ -224,9 +223,15 @@ export function advanceCommit(core: Core): void {
   const index = committedIndex(configuration, (id) => matchOf(core, leader, id));
   // Only entries of the own term commit by counting; earlier ones follow with them (paper 5.4.2, Figure 8).
   if (index <= state.commitIndex || termAt(state.log, index) !== state.term) return;
-  const bytes = bytesOf(state.log, { first: state.commitIndex + 1, last: index });
-  leader.uncommittedBytes = bytes === undefined ? 0 : Math.max(0, leader.uncommittedBytes - bytes);
-  if (index === state.log.lastIndex) leader.uncommittedBytes = 0;
+  const committed = bytesOf(state.log, {
+    first: Math.max(state.commitIndex + 1, leader.firstIndex),
+    last: index,
+  });
+  // Sizes from far back are not known: then what is left is counted, as soon as all of that is known.
+  leader.uncommittedBytes =
+    committed === undefined
+      ? (bytesOf(state.log, { first: index + 1, last: state.log.lastIndex }) ?? leader.uncommittedBytes)
+      : leader.uncommittedBytes - committed;
   invariant(settings.id === state.leader, "only a leader commits by counting", () => `${state.leader}`);
   commitTo(core, index);
   registerWaitingReads(core);

@@ -54,6 +54,8 @@ export function onTransferDeadline(core: Core): void {
 export function onStorageStalled(core: Core): void {
   const { state } = core;
   state.stalled = true;
+  // A pre-vote that is won now would raise the term for an election that cannot be finished.
+  if (state.role.type === "pre-candidate") state.role = { type: "follower" };
   if (state.role.type !== "leader") return;
   startTransfer(core, undefined);
   if (state.role.transfer) advanceTransfer(core);

@@ -1,4 +1,4 @@
-import { RaftLiteError } from "../errors.ts";
+import { invariant, RaftLiteError } from "../errors.ts";
 import type { Configuration, EntryKind } from "../raft/types.ts";
 import { crc32c } from "./crc32c.ts";
 import type { LogEntry, Origin, UncountedEntry } from "./entry.ts";
@@ -75,6 +75,14 @@ export function bodyOf(entry: UncountedEntry): Uint8Array {
 /** Adds the bindings of one row, in the order of `ENTRY_COLUMNS`. */
 export function bindEntry(entry: LogEntry, body: Uint8Array, bindings: SqlBinding[]): void {
   const { origin, schema, time } = entry.data;
+  const numbers =
+    origin === null ? [schema, time] : [schema, time, origin.boot, origin.sequence, origin.floor];
+  // SQLite would store a fraction as such, and the row would be refused as damaged at the next start.
+  invariant(
+    numbers.every(Number.isSafeInteger),
+    "entries hold whole numbers",
+    () => `entry ${entry.index}: ${numbers}`,
+  );
   bindings.push(entry.index, entry.term, KIND_NUMBERS[entry.kind], schema, time, entry.ordinal);
   if (origin === null) bindings.push(null, null, null, null);
   else bindings.push(origin.node, origin.boot, origin.sequence, origin.floor);

@@ -140,12 +140,12 @@ export class LogStore {
     return this.#summary.lastTime;
   }
 
-  /** Terms of the log, run by run, from the first entry on. */
+  /** Terms of the log, run by run, from the first entry on. Changes with the log. */
   get runs(): readonly TermRun[] {
     return this.#summary.runs;
   }
 
-  /** Every configuration in the log, in order; the last one is in effect. */
+  /** Every configuration in the log, in order; the last one is in effect. Changes with the log. */
   get configurations(): readonly PlacedConfiguration[] {
     return this.#summary.configurations;
   }
@@ -157,7 +157,8 @@ export class LogStore {
 
   /**
    * Writes consecutive entries; whatever the log holds from the first one's index on is replaced. Returns them with
-   * their ordinals, a configuration entry with its body as bytes. Inside the caller's transaction.
+   * their ordinals, a configuration entry with its body as bytes. Inside the caller's transaction, after
+   * `saveHardState` where both are due.
    */
   append(entries: readonly UncountedEntry[]): LogEntry[] {
     const first = entries[0];
@@ -186,6 +187,11 @@ export class LogStore {
         refusal === null,
         "terms and indexes rise along the log",
         () => `entry ${entry.index}: ${refusal}`,
+      );
+      invariant(
+        entry.term <= this.#hardState.term,
+        "a term is stored before its entries",
+        () => `entry ${entry.index} of term ${entry.term}, the stored term is ${this.#hardState.term}`,
       );
       const bytes = bodyOf(entry);
       const placed: LogEntry = { ...entry, data: { ...entry.data, bytes }, ordinal: this.#summary.commands };
@@ -239,8 +245,8 @@ export class LogStore {
   }
 
   /**
-   * Entries from `first` to `last`, both included, as many as fit into `maxBytes` of bodies but at least one. Throws
-   * `storage-damaged` when one is not what was written.
+   * Entries from `first` to `last`, both included, as many as fit into `maxBytes` of bodies but at least one; the `size`
+   * of each is its body's. Throws `storage-damaged` when one is not what was written.
    */
   read(first: LogIndex, last: LogIndex, maxBytes: number): LogEntry[] {
     invariant(

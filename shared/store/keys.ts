@@ -1,7 +1,7 @@
 import { RaftLiteError } from "../errors.ts";
 
 /** Longest key, in bytes of its UTF-8. */
-export const MAX_KEY_BYTES = 512;
+const MAX_KEY_BYTES = 512;
 
 const encoder = new TextEncoder();
 

@@ -5,7 +5,7 @@ import { encodeKey } from "./keys.ts";
 /** Schema number of a list of key-value operations in binary; the layout is at `encodeOperations`. */
 export const OPERATIONS_SCHEMA = 2;
 /** Operations one entry may carry. */
-export const MAX_OPERATIONS = 4096;
+const MAX_OPERATIONS = 4096;
 
 export interface PutOperation {
   readonly type: "put";

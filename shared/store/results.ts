@@ -1,3 +1,4 @@
+import { toBase64 } from "../base64.ts";
 import type { RaftLiteError } from "../errors.ts";
 
 /** Result of an entry that could not be read as a command: nothing was changed. Plain data, to travel as JSON. */
@@ -39,8 +40,6 @@ export interface BatchResult {
 export type ShownValue = string | { readonly base64: string };
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Arguments that one call may safely spread. */
-const CHUNK = 8192;
 
 export function showValue(value: Uint8Array): ShownValue {
   try {
@@ -48,12 +47,4 @@ export function showValue(value: Uint8Array): ShownValue {
   } catch {
     return { base64: toBase64(value) };
   }
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
-  }
-  return btoa(binary);
 }

@@ -221,7 +221,7 @@ describe("lines of entries", () => {
         },
       });
     }
-    expect(described).toBeLessThanOrEqual(20 * 2);
+    expect(described).toBe(20);
   });
 });
 

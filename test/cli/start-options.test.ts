@@ -86,6 +86,9 @@ describe("the directory of a local cluster", () => {
     writeFileSync(file, "");
     expect(() => claimClusterDirectory(file, 3)).toThrow(/cannot use .*file .*--data-dir/);
     expect(() => claimClusterDirectory(join(file, "below"), 3)).toThrow(/cannot use .*ENOTDIR/);
+    if (process.platform === "linux") {
+      expect(() => claimClusterDirectory("/proc/raft-lite/x", 3)).toThrow(/ENOENT/);
+    }
     if (process.getuid?.() === 0) return;
     const locked = mkdtempSync(join(temporary, "locked-"));
     chmodSync(locked, 0o500);

@@ -154,6 +154,9 @@ describe("the live view", () => {
       "\u001b[?7l\u001b[Jh\n1\n\u001b[?7h",
       "\u001b[?7l\u001b[2A\r\u001b[Jh\n1\n\na\n\u001b[?7h",
     ]);
+    written.length = 0;
+    view.note(["whole"]);
+    expect(written.join("")).toBe("\u001b[4A\r\u001b[Jwhole\n\u001b[?7l\u001b[Jh\n1\n\na\n\u001b[?7h");
   });
 });
 

@@ -94,7 +94,10 @@ export function violations(history: History, nodes: readonly Observed[], quorum:
   }
   for (const [i, one] of nodes.entries()) {
     for (const other of nodes.slice(i + 1)) {
-      const mismatch = firstMismatch(one.running?.log ?? one.image.log, other.running?.log ?? other.image.log);
+      const mismatch = firstMismatch(
+        one.running?.log ?? one.image.log,
+        other.running?.log ?? other.image.log,
+      );
       if (mismatch > 0) report("log matching", `${one.id} and ${other.id} differ at ${mismatch}`);
     }
   }

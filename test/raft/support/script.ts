@@ -10,19 +10,20 @@ export function runScript(path: string): { readonly expected: string; readonly a
   const expected = readFileSync(path, "utf8");
   const stage = new Stage();
   const actual: string[] = [];
-  for (const [i, line] of expected.trimEnd().split("\n").entries()) {
+  for (const line of expected.trimEnd().split("\n")) {
     if (line.startsWith("  ")) continue;
     actual.push(line);
     const command = line.replace(/#.*/, "").trim();
     if (command === "") continue;
     const quiet = command.startsWith("quietly ");
-    let came: string[];
     try {
-      came = stage.perform(command.replace(/^quietly /, ""));
+      const came = stage.perform(command.replace(/^quietly /, ""));
+      if (!quiet) actual.push(...came.map((what) => `  ${what}`));
     } catch (error) {
-      throw new Error(`${path}:${i + 1}: ${line}`, { cause: error });
+      // Among what came: the difference shows where the script ended, and why.
+      actual.push(...stage.log.map((what) => `  ${what}`), `  ${String(error)}`);
+      break;
     }
-    if (!quiet) actual.push(...came.map((what) => `  ${what}`));
   }
   const text = `${actual.join("\n")}\n`;
   if (process.env["UPDATE_SCRIPTS"] && text !== expected) writeFileSync(path, text);

@@ -1,9 +1,9 @@
-import type { Configuration, Entry, NodeId, StepResult } from "../../../shared/raft/types.ts";
+import type { AppendEntries, Configuration, Entry, NodeId, StepResult } from "../../../shared/raft/types.ts";
 import type { Letter } from "./cluster.ts";
 import { Cluster } from "./cluster.ts";
 import { describeEntries, messageKind } from "./describe.ts";
 import type { SettingOverrides } from "./settings.ts";
-import { configurationEntry, configurationOf, entry } from "./settings.ts";
+import { configurationEntry, configurationOf, entry, timings } from "./settings.ts";
 
 /** The words of a command after its verb. */
 type Words = readonly string[];
@@ -14,6 +14,11 @@ export class Stage {
   #configuration: Configuration = configurationOf([]);
   #settings: SettingOverrides = {};
   #payloads = 0;
+
+  /** What happened and has not been said yet. */
+  get log(): readonly string[] {
+    return this.#cluster.log;
+  }
 
   perform(command: string): string[] {
     const [verb = "", ...words] = command.split(/\s+/);
@@ -111,6 +116,25 @@ export class Stage {
       const letter = this.#pick(words).at(-1);
       if (letter) this.#cluster.deliver(letter);
     },
+    /** `append A>F term 2 prev 1@1 entries 2@2 3@2 commit 1`: a leader that is not on the stage speaks. */
+    append: ([link = "", ...words]) => {
+      const [from = "", to = ""] = link.split(">");
+      const [prevLogIndex = 0, prevLogTerm = 0] = place(wordsAfter(words, "prev")[0]);
+      const message: AppendEntries = {
+        type: "AppendEntries",
+        from,
+        to,
+        leaderId: from,
+        term: Number(wordsAfter(words, "term")[0]),
+        prevLogIndex,
+        prevLogTerm,
+        leaderCommit: Number(wordsAfter(words, "commit")[0] ?? 0),
+        heartbeatMs: Number(wordsAfter(words, "heartbeat")[0] ?? timings.heartbeatMs),
+        round: 1,
+        entries: wordsAfter(words, "entries").map((word) => this.#entry(...place(word))),
+      };
+      this.#cluster.step(to, { type: "message", message });
+    },
     drop: (words) => {
       for (const letter of this.#pick(words)) this.#cluster.drop(letter);
     },
@@ -138,6 +162,12 @@ export class Stage {
     read: ([id = "", readId]) => {
       this.#cluster.step(id, { type: "read", readId: Number(readId) });
     },
+    /** `reads A 1 2`: within one turn. */
+    reads: ([id = "", ...readIds]) =>
+      this.#cluster.stepTogether(
+        id,
+        readIds.map((readId) => ({ type: "read", readId: Number(readId) })),
+      ) as undefined,
     transfer: ([id = "", to]) => {
       this.#cluster.step(id, to === undefined ? { type: "transfer" } : { type: "transfer", to });
     },
@@ -228,7 +258,12 @@ function slots(words: Words, clusterId?: string): Configuration {
   return configurationOf(named, open, clusterId);
 }
 
-const fields = ["log", "term", "vote", "commit"];
+function place(word = "0"): [index: number, term: number] {
+  const [index, term] = word.split("@");
+  return [Number(index), Number(term ?? 0)];
+}
+
+const fields = ["log", "term", "vote", "commit", "prev", "entries", "heartbeat"];
 
 function wordsAfter(words: Words, field: string): Words {
   const rest = words.slice(words.indexOf(field) + 1);

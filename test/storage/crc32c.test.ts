@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { crc32c } from "../../shared/storage/crc32c.ts";
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Bit by bit, from the definition. */
+function slowly(bytes: Uint8Array): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
+
+describe("crc32c", () => {
+  it("gives the published values (RFC 3720 B.4 and the usual check string)", () => {
+    expect(crc32c(ascii("123456789"))).toBe(0xe3069283);
+    expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa);
+    expect(crc32c(new Uint8Array(32).fill(0xff))).toBe(0x62a8ab43);
+    expect(crc32c(new Uint8Array(32).map((_, index) => index))).toBe(0x46dd794e);
+    expect(crc32c(new Uint8Array(0))).toBe(0);
+  });
+
+  it("is the same at every length, start and split", () => {
+    const bytes = new Uint8Array(67).map((_, index) => (index * 167 + 13) & 0xff);
+    for (let from = 0; from < 9; from++) {
+      for (let to = from; to <= bytes.length; to++) {
+        const expected = slowly(bytes.subarray(from, to));
+        expect(crc32c(bytes.subarray(from, to))).toBe(expected);
+        expect(crc32c(bytes, 0, from, to - from)).toBe(expected);
+        const middle = (from + to) >> 1;
+        expect(crc32c(bytes.subarray(middle, to), crc32c(bytes.subarray(from, middle)))).toBe(expected);
+      }
+    }
+  });
+
+  it("changes with every single bit", () => {
+    const bytes = new Uint8Array(40).fill(0x5a);
+    const whole = crc32c(bytes);
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      expect(crc32c(flipped)).not.toBe(whole);
+    }
+  });
+});

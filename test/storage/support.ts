@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { NodeStorageOptions } from "../../ec2-node/storage.ts";
+import { openNodeStorage } from "../../ec2-node/storage.ts";
+import type { UncountedEntry } from "../../shared/storage/entry.ts";
+import { CrashingStorage } from "../../sim/crashing-storage.ts";
+import { PowerLossDisk } from "./power-loss.ts";
+import type { StorageUnderTest } from "./storage-conformance.ts";
+
+/** Runs `work` with a directory of its own and removes it afterwards. */
+export async function withDirectory<Result>(work: (directory: string) => Promise<Result>): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), "raft-lite-"));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** A log so short that ordinary tests run through many checkpoints. */
+export const SHORT_WAL: NodeStorageOptions = { walLimitBytes: 64 * 1024 };
+
+/** The Node host's adapter, on a disk that can lose power. */
+export async function makeNodeStorage(): Promise<StorageUnderTest> {
+  const root = await mkdtemp(join(tmpdir(), "raft-lite-"));
+  const open: { close(): Promise<void> }[] = [];
+  let machine = 0;
+  let disk = new PowerLossDisk();
+  const start = () => {
+    disk = new PowerLossDisk();
+    const storage = openNodeStorage(join(root, `${machine}`), { ...SHORT_WAL, files: disk });
+    open.push(storage);
+    return storage;
+  };
+  return {
+    storage: start(),
+    async restart() {
+      await open.pop()?.close();
+      return start();
+    },
+    async crash(random) {
+      machine++;
+      disk.crashInto(join(root, `${machine}`), random, random() < 0.5 ? 4096 : 512);
+      return start();
+    },
+    async dispose() {
+      for (const storage of open) await storage.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The simulator's adapter; `wrap` makes a broken one of it. */
+export async function makeCrashingStorage(
+  wrap: (storage: CrashingStorage) => CrashingStorage = (storage) => storage,
+): Promise<StorageUnderTest> {
+  let storage = wrap(new CrashingStorage());
+  const replace = (next: CrashingStorage) => {
+    storage = wrap(next);
+    return storage;
+  };
+  return {
+    storage,
+    restart: async () => replace(storage.crash(Math.random, "all")),
+    crash: async (random) => replace(storage.crash(random)),
+    dispose: async () => {},
+  };
+}
+
+/** A command entry with everything that a row can hold. */
+export function command(
+  index: number,
+  term: number,
+  bytes: Uint8Array | string = `SET x=${index}`,
+): UncountedEntry {
+  const body = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+  return {
+    index,
+    term,
+    kind: "command",
+    size: body.length,
+    data: {
+      time: 1_700_000_000_000 + index,
+      origin: { node: "node-B", boot: 3, sequence: index * 2, floor: index },
+      schema: 1,
+      bytes: body,
+    },
+  };
+}
+
+/** The entry that begins a term. */
+export function noop(index: number, term: number): UncountedEntry {
+  const data = { time: 1_700_000_000_000 + index, origin: null, schema: 0, bytes: new Uint8Array(0) };
+  return { index, term, kind: "noop", size: 0, data };
+}
+
+export function configurationEntry(index: number, term: number, clusterId: string): UncountedEntry {
+  const slots = [
+    { id: "A", storeId: "a1", address: "http://127.0.0.1:8000" },
+    { id: null, address: "http://127.0.0.1:8001" },
+  ];
+  const configuration = { clusterId, slots };
+  return { ...noop(index, term), kind: "configuration", configuration };
+}
