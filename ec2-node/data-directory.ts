@@ -3,7 +3,6 @@ import {
   closeSync,
   constants,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -12,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { RaftLiteError } from "../shared/errors.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 /** Name of the file, beside the database, that tells which process has the directory open. For people only. */
 const PID_FILE = "raft.pid";
@@ -31,13 +31,13 @@ const SQLITE_NOTADB = 26;
  */
 export function makeDataDirectory(directory: string): void {
   try {
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const made = makeDirectory(directory);
     if (made !== undefined) {
       const top = dirname(resolve(made));
       for (let path = resolve(directory); path !== top; path = dirname(path)) syncDirectory(dirname(path));
     }
-    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     if (!statSync(directory).isDirectory()) throw notADirectory(directory);
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw explainFileError(error, directory);
   }
@@ -97,6 +97,14 @@ export function explainFileError(error: unknown, directory: string): RaftLiteErr
     case "EEXIST":
     case "ENOTDIR":
       return notADirectory(directory);
+    case "ENOENT":
+      // Also what a recursive mkdir of some releases says on a read-only file system.
+      return unusable(
+        directory,
+        "it cannot be made",
+        "Check that its parent directory can be written",
+        error,
+      );
     case "EACCES":
     case "EPERM":
       return unusable(directory, "this user may not read and write it", "Change its owner or mode", error);

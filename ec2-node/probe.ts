@@ -1,7 +1,10 @@
 import { connect } from "node:net";
 
-/** `refused`: nobody listens at that port of a living machine. `unknown`: no answer in time, or no route. */
-export type ProbeOutcome = "refused" | "accepted" | "unknown";
+/**
+ * `refused`: nobody listens at that port of a living machine. `dropped`: the connection was taken and closed again at
+ * once. `unknown`: no answer in time, or no route.
+ */
+export type ProbeOutcome = "refused" | "accepted" | "dropped" | "unknown";
 export type Probe = (address: string) => Promise<ProbeOutcome>;
 
 /**
@@ -10,7 +13,10 @@ export type Probe = (address: string) => Promise<ProbeOutcome>;
  */
 const PROBE_DEADLINE_MS = 250;
 
-/** One TCP connect to the host and port of a base URL. Sends nothing; never rejects. */
+/**
+ * One TCP connect to the host and port of a base URL, and a look whether the connection stays. Sends nothing; never
+ * rejects.
+ */
 export function probe(address: string, deadlineMs: number = PROBE_DEADLINE_MS): Promise<ProbeOutcome> {
   if (!URL.canParse(address)) return Promise.resolve("unknown");
   const { hostname, port, protocol } = new URL(address);
@@ -19,11 +25,16 @@ export function probe(address: string, deadlineMs: number = PROBE_DEADLINE_MS): 
       host: hostname.replace(/^\[(.*)\]$/, "$1"),
       port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
     });
-    const timer = setTimeout(() => settle("unknown"), deadlineMs);
-    socket.once("connect", () => settle("accepted"));
+    let connected = false;
+    const timer = setTimeout(() => settle(connected ? "accepted" : "unknown"), deadlineMs);
+    socket.once("connect", () => {
+      connected = true;
+    });
+    // Only a socket that is read from hears that the other side closed it.
+    socket.resume().once("end", () => settle("dropped"));
     // The listener stays: a socket that is being destroyed may still fail.
     socket.on("error", (error: NodeJS.ErrnoException) =>
-      settle(error.code === "ECONNREFUSED" ? "refused" : "unknown"),
+      settle(error.code === "ECONNREFUSED" ? "refused" : connected ? "dropped" : "unknown"),
     );
 
     function settle(outcome: ProbeOutcome): void {

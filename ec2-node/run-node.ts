@@ -13,8 +13,6 @@ import { listen } from "./server.ts";
 import { openNodeStorage } from "./storage.ts";
 import { HttpTransport } from "./transport.ts";
 
-type Handler = (request: Request) => Promise<Response>;
-
 export interface RunningNode {
   readonly port: number;
   /** Base URL by which this machine reaches the node. */

@@ -107,6 +107,9 @@ function lockAndPrepare(database: DatabaseSync, directory: string): void {
  * (write-ahead-log.ts). A statement outside `transactionSync` is a transaction of its own.
  *
  * A write or sync that failed is final: every later call throws or rejects with that error, and the process should end.
+ *
+ * Nothing else in this process may open and close the database file, not even to read it: closing any descriptor of a
+ * file drops the process's lock on it (fcntl(2)).
  */
 export class NodeStorage extends SqliteStorage {
   readonly directory: string;
@@ -129,7 +132,7 @@ export class NodeStorage extends SqliteStorage {
     try {
       await this.#log.sync();
     } catch (error) {
-      throw this.#fail(explainSqliteError(error, this.directory) ?? explainFileError(error, this.directory));
+      throw this.#fail(this.#explainAny(error));
     }
     // Another call's failure says that the disk is not to be trusted with this one's data either.
     this.beforeUse();
@@ -156,17 +159,13 @@ export class NodeStorage extends SqliteStorage {
   }
 
   protected override beforeWrite(): void {
-    try {
-      this.#log.beforeWrite();
-    } catch (error) {
-      throw this.#fail(explainSqliteError(error, this.directory) ?? explainFileError(error, this.directory));
-    }
+    this.#orFail(() => this.#log.beforeWrite());
   }
 
   protected override afterStatement(): void {}
 
   protected override afterCommit(): void {
-    this.#log.afterCommit();
+    this.#orFail(() => this.#log.afterCommit());
   }
 
   protected override afterRollback(): void {}
@@ -174,6 +173,18 @@ export class NodeStorage extends SqliteStorage {
   protected override explain(error: unknown): unknown {
     const explained = explainSqliteError(error, this.directory);
     return explained === null ? error : this.#fail(explained);
+  }
+
+  #orFail(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      throw this.#fail(this.#explainAny(error));
+    }
+  }
+
+  #explainAny(error: unknown): RaftLiteError {
+    return explainSqliteError(error, this.directory) ?? explainFileError(error, this.directory);
   }
 
   #fail(error: RaftLiteError): RaftLiteError {

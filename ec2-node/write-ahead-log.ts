@@ -83,7 +83,10 @@ export class WriteAheadLog {
   #next: Promise<void> | null = null;
   #outstanding: Outstanding = "nothing";
   #isOff = false;
-  #isVoid = false;
+  /** Where the next frame would stand, as of the last checkpoint. */
+  #endOfLog = 0;
+  /** While the header is void: what stood behind the last frame then. */
+  #behind: { readonly position: number; readonly bytes: Buffer } | null = null;
 
   constructor(
     database: DatabaseSync,
@@ -114,17 +117,22 @@ export class WriteAheadLog {
   /** Must be called after every transaction that was written. */
   afterCommit(): void {
     this.#written++;
-    if (this.#isVoid) {
-      // All rests on SQLite having begun the log anew; had it gone on behind the void header, nothing would be read.
-      const header = this.#bytesAt(0, HEADER_BYTES);
-      invariant(
-        header.some((byte) => byte !== 0),
-        "a copied log is begun anew",
-        () => "no header was written",
-      );
-      this.#isVoid = false;
+    if (!this.#isOff) return;
+    if (this.#behind !== null) {
+      if (this.#bytesAt(0, HEADER_BYTES).every((byte) => byte === 0)) {
+        // Nothing was written, as by a DELETE that found no row. Had SQLite gone on behind the void header instead of
+        // beginning anew, all of that would be lost.
+        const behind = this.#bytesAt(this.#behind.position, FRAME_HEADER_BYTES);
+        invariant(
+          behind.equals(this.#behind.bytes),
+          "a copied log is begun anew",
+          () => "it was gone on with",
+        );
+        return;
+      }
+      this.#behind = null;
     }
-    if (this.#isOff) this.#setOff(false);
+    this.#setOff(false);
   }
 
   /** Resolves when everything written so far is durable. Calls that come together share one fdatasync. */
@@ -177,6 +185,7 @@ export class WriteAheadLog {
     };
     // An open statement keeps pages from being copied; SQLite then goes on with the log, and so do we.
     if (busy !== 0 || checkpointed !== log) return;
+    this.#endOfLog = HEADER_BYTES + log * this.#frameBytes;
     this.#outstanding = "database";
     await this.#syncs.fdatasync(this.#databaseFile);
     if (!this.#awaits("database")) return;
@@ -201,7 +210,7 @@ export class WriteAheadLog {
 
   #voidHeader(): void {
     writeSync(this.#log.fd, new Uint8Array(HEADER_BYTES), 0, HEADER_BYTES, 0);
-    this.#isVoid = true;
+    this.#behind = { position: this.#endOfLog, bytes: this.#bytesAt(this.#endOfLog, FRAME_HEADER_BYTES) };
     this.#outstanding = "void header";
   }
 

@@ -18,7 +18,7 @@ export interface ClusterView {
  */
 export function judgeCluster(reports: readonly NodeReport[]): ClusterView {
   const answers = reports.filter((report) => report.status !== null);
-  if (answers.length === 0) return { leader: null, quorum: false, summary: "no node answers" };
+  if (answers.length === 0) return { leader: null, quorum: false, summary: "no quorum: no node answers" };
   const newest = Math.max(...answers.map(({ status }) => status.term));
   const size = Math.max(...answers.map(({ status }) => status.clusterSize));
   const needed = Math.floor(size / 2) + 1;

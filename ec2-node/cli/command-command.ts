@@ -44,8 +44,12 @@ async function send(url: string, cmd: string, token: string | null): Promise<Jso
       timeoutMs: TIMEOUT_MS,
     });
   } catch (error) {
-    if (!(error instanceof RaftLiteError) || error.details.refused === true) throw error;
-    throw new RaftLiteError(error.code, `${error.message} (it may have been carried out, or still be)`);
+    if (!(error instanceof RaftLiteError)) throw error;
+    const then =
+      error.details.refused === true
+        ? "; name another node with --url"
+        : " (it may have been carried out, or still be)";
+    throw new RaftLiteError(error.code, error.message + then);
   }
 }
 

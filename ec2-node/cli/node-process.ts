@@ -28,9 +28,12 @@ export async function runNodeProcess(options: NodeOptions): Promise<number> {
   });
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
 
-  const fail = (error: unknown) => {
+  const complain = (error: unknown) => {
     process.stderr.write(`${errorLine(error)}\n`);
     if (options.verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  };
+  const fail = (error: unknown) => {
+    complain(error);
     end(1);
   };
   // A fault of ours that nobody caught: what is in memory is not to be trusted, what is on disk is.
@@ -43,7 +46,7 @@ export async function runNodeProcess(options: NodeOptions): Promise<number> {
   const starting = runNode(options, {
     onEvent: (event) => log.report(event),
     onFatal: fail,
-    onRequestError: (error) => process.stderr.write(`${errorLine(error)}\n`),
+    onRequestError: complain,
   });
   const stop = () => {
     if (stopping) return;

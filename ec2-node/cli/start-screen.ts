@@ -25,7 +25,7 @@ export function startScreen(
   output: LineOutput,
   nodes: readonly LocalNode[],
 ): StartScreen {
-  if (stdout.isTTY) return liveScreen(stdout as WriteStream, nodes);
+  if (stdout.isTTY && process.env.TERM !== "dumb") return liveScreen(stdout as WriteStream, nodes);
   const line = (text: string) => output.write(printable(text));
   return { line, note: (lines) => lines.forEach(line), close: () => {} };
 }

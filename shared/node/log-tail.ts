@@ -78,9 +78,14 @@ export class LogTail {
     return [...this.#store.commandsUpTo(Math.min(index, this.#first - 1), limit - found.length), ...found];
   }
 
-  /** Commands after `index`, in order: what a new leader's log holds that is not applied yet. */
-  after(index: LogIndex): LogEntry[] {
-    return index >= this.lastIndex ? [] : this.#range(index + 1, this.lastIndex);
+  /** All entries of a range, which may be empty; from storage in parts. */
+  *range(first: LogIndex, last: LogIndex): Iterable<LogEntry> {
+    for (let next = first; next <= last; ) {
+      for (const entry of this.read(next, last, keptBytes)) {
+        next = entry.index + 1;
+        yield entry;
+      }
+    }
   }
 
   /** Lets go of old entries; those after `needed` stay whatever they take. */
@@ -93,14 +98,6 @@ export class LogTail {
     if (dropped === 0) return;
     this.#entries.splice(0, dropped);
     this.#first += dropped;
-  }
-
-  #range(first: LogIndex, last: LogIndex): LogEntry[] {
-    const entries: LogEntry[] = [];
-    while (first + entries.length <= last) {
-      for (const entry of this.read(first + entries.length, last, keptBytes)) entries.push(entry);
-    }
-    return entries;
   }
 
   #truncate(from: LogIndex): void {

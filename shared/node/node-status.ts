@@ -10,18 +10,19 @@ interface StatusSource {
   readonly id: NodeId;
   readonly storeId: string;
   readonly view: RaftView;
+  readonly durableIndex: LogIndex;
   readonly applied: LogIndex;
 }
 
 export function statusOf(
-  { id, storeId, view, applied }: StatusSource,
+  { id, storeId, view, durableIndex, applied }: StatusSource,
   directory: PeerDirectory,
   tail: LogTail,
   describe: (entry: LogEntry) => string,
   logLimit: number,
 ): NodeStatus {
   // What a crash would take back is not shown, except where a majority holds it.
-  const shownIndex = Math.max(view.durableIndex, view.commitIndex);
+  const shownIndex = Math.max(durableIndex, view.commitIndex);
   const entries = tail.commandsUpTo(shownIndex, logLimit);
   const leaderAddress =
     view.leader === id ? directory.advertisedAddress : view.leader && directory.addressOf(view.leader);
@@ -40,7 +41,7 @@ export function statusOf(
       leaderAddress,
       clusterSize: directory.clusterSize(),
       lastIndex: view.lastIndex,
-      durableIndex: view.durableIndex,
+      durableIndex,
       commitIndex: view.commitIndex,
       appliedIndex: applied,
       peers: directory.peers().map((peer) => peerStatus(peer, view)),

@@ -233,7 +233,14 @@ export class RaftNode implements NodeApi {
 
   status(logLimit: number): NodeStatus {
     return statusOf(
-      { id: this.id, storeId: this.storeId, view: this.#view, applied: this.#applier.applied },
+      {
+        id: this.id,
+        storeId: this.storeId,
+        view: this.#view,
+        // The picture may be older than a truncation that is on its way to the disk.
+        durableIndex: Math.min(this.#view.durableIndex, this.#raft.view().durableIndex),
+        applied: this.#applier.applied,
+      },
       this.#directory,
       this.#tail,
       (entry) => this.#describe(entry),
@@ -330,11 +337,10 @@ export class RaftNode implements NodeApi {
   async #until(limitMs: number, isTrue: () => boolean): Promise<void> {
     const end = this.#host.clock.now() + limitMs;
     this.#stopDeadline = end;
+    // One turn sets the timer; to ask for more of them here would keep the processor busy with waiting.
+    this.#schedule();
     while (!isTrue() && this.#host.clock.now() < end && !this.#isDeaf()) {
-      await new Promise<void>((resolve) => {
-        this.#whenIdle.push(resolve);
-        this.#schedule();
-      });
+      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     }
     this.#stopDeadline = Number.POSITIVE_INFINITY;
   }
@@ -382,7 +388,7 @@ export class RaftNode implements NodeApi {
     this.#exchanges.settle(this.#durableWrite, now);
     this.#exchanges.dial(now);
     this.#exchanges.flush();
-    this.#tail.evict(Math.min(this.#view.durableIndex, this.#applier.applied));
+    this.#tail.evict(Math.min(this.#raft.view().durableIndex, this.#applier.applied));
     this.#setTimer();
     const idle = this.#whenIdle;
     this.#whenIdle = [];
@@ -459,7 +465,7 @@ export class RaftNode implements NodeApi {
     this.#unapplied = null;
     if (role !== "Leader") return;
     this.#unapplied = new Map();
-    for (const entry of this.#tail.after(this.#applier.applied)) {
+    for (const entry of this.#tail.range(this.#applier.applied + 1, this.#tail.lastIndex)) {
       if (entry.data.origin) this.#unapplied.set(originKey(entry.data.origin), entry.index);
     }
   }
@@ -578,10 +584,8 @@ export class RaftNode implements NodeApi {
     if (configuration && this.#directory.clusterId === null) this.#directory.bind(configuration.clusterId);
     if (!this.#options.onEvent) return;
     const leader = this.#raft.view().role === "Leader";
-    const from = this.#tail.ordinalAfter(first - 1);
-    const to = this.#tail.ordinalAfter(last);
-    for (let ordinal = from; ordinal < to; ordinal++) {
-      this.#emit({ type: "entry-committed", leader, ordinal, index: last });
+    for (const { kind, ordinal, index } of this.#tail.range(first, last)) {
+      if (kind === "command") this.#emit({ type: "entry-committed", leader, ordinal, index });
     }
   }
 
@@ -679,11 +683,8 @@ export class RaftNode implements NodeApi {
     }
     this.#emit(trace);
     if (trace.type !== "appended" || !this.#options.onEvent) return;
-    for (let index = trace.first; index <= trace.last; ) {
-      for (const entry of this.#tail.read(index, trace.last, Number.POSITIVE_INFINITY)) {
-        index = entry.index + 1;
-        if (entry.kind === "command") this.#emitCommand("entry-appended", entry, trace.leader);
-      }
+    for (const entry of this.#tail.range(trace.first, trace.last)) {
+      if (entry.kind === "command") this.#emitCommand("entry-appended", entry, trace.leader);
     }
   }
 

@@ -113,6 +113,7 @@ export function onRequestVote(core: Core, message: RequestVote): void {
     state.role = { type: "follower" };
     resetElectionDeadline(core);
   }
+  if (refusal === null && message.preVote && state.now < state.peerLostUntil) standBack(core);
   const about = { term: message.term, to: message.candidateId, preVote: message.preVote };
   if (refusal === null) trace(core, { type: "vote-granted", ...about });
   else trace(core, { type: "vote-refused", ...about, reason: refusal });
@@ -132,7 +133,28 @@ function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
   if (message.term <= state.term) return "old-term";
   if (isUnknownBeforeBootstrap(core, message.candidateId)) return "unknown-candidate";
   if (hasLiveLeader(core)) return "leader-alive";
-  return isUpToDate(state.log, message.lastLogTerm, message.lastLogIndex) ? null : "log-behind";
+  if (!isUpToDate(state.log, message.lastLogTerm, message.lastLogIndex)) return "log-behind";
+  return goesFirst(core, message) ? "rival" : null;
+}
+
+/**
+ * Nodes that lose their leader's connection do so in the same moment. If they granted each other's pre-vote, each
+ * would raise the term, vote for itself, and wait for a whole election timeout: of equal logs the lower id goes first.
+ * Only for as long as the loss is fresh, so that nobody is kept from leading by one that cannot.
+ */
+function goesFirst({ state, settings }: Core, rival: RequestVote): boolean {
+  const { role, log } = state;
+  if (role.type !== "pre-candidate" || role.cause !== "peer-lost" || rival.term !== state.term + 1) return false;
+  if (rival.lastLogTerm !== lastTerm(log) || rival.lastLogIndex !== log.lastIndex) return false;
+  return settings.id < rival.candidateId;
+}
+
+/** Whoever lost its leader too and would vote for another leaves that one the time to be elected. */
+function standBack(core: Core): void {
+  const { state } = core;
+  if (state.role.type === "pre-candidate") state.role = { type: "follower" };
+  const leaveMs = peerLostRetryMs + randomBelow(core, peerLostRetryMs);
+  state.electionDeadline = Math.max(state.electionDeadline, state.now + leaveMs);
 }
 
 function considerVote(core: Core, message: RequestVote): VoteRefusal | null {

@@ -18,7 +18,6 @@ function clonePlain<Value>(value: Value): Value {
 const moments = new Set([
   "electionDeadline",
   "leaderContactAt",
-  "peerLostUntil",
   "heartbeatDeadline",
   "deadline",
   "contactAt",
@@ -31,8 +30,10 @@ export function encodeState(state: RaftState): string {
   const { now } = state;
   return JSON.stringify(state, (key, value: unknown) => {
     if (key === "now") return undefined;
-    if (moments.has(key) && typeof value === "number") return value - now;
-    return value;
+    if (typeof value !== "number") return value;
+    // Over is over, however long ago.
+    if (key === "peerLostUntil") return Math.max(0, value - now);
+    return moments.has(key) ? value - now : value;
   });
 }
 

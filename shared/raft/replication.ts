@@ -201,7 +201,8 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
   if (!progress) return;
   progress.contactAt = state.now;
   progress.answered = true;
-  progress.ackedRound = Math.max(progress.ackedRound, Math.min(message.round, leader.round));
+  // Nobody can have answered a round that was not sent to it.
+  progress.ackedRound = Math.max(progress.ackedRound, Math.min(message.round, progress.sentRound));
   if (message.success) {
     // Nobody can hold more of this log than there is.
     if (message.matchIndex > state.log.lastIndex) return;

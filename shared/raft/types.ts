@@ -215,7 +215,14 @@ export type RaftTrace =
       readonly term: Term;
       readonly to: NodeId;
       readonly preVote: boolean;
-      readonly reason: "voted" | "log-behind" | "leader-alive" | "old-term" | "unknown-candidate" | "stalled";
+      readonly reason:
+        | "voted"
+        | "log-behind"
+        | "leader-alive"
+        | "old-term"
+        | "unknown-candidate"
+        | "rival"
+        | "stalled";
     }
   | { readonly type: "leader"; readonly term: Term }
   | { readonly type: "follows"; readonly term: Term; readonly leader: NodeId }

@@ -155,3 +155,16 @@ export function damaged(table: string, row: string, problem: string, cause?: unk
     { details: { table, row, problem }, cause },
   );
 }
+
+/**
+ * Runs a fixed query of ours. When it fails for any reason that the storage does not name itself, what is stored cannot
+ * be right: a column is missing, or a number is past what the port can carry.
+ */
+export function readable<Result>(table: string, row: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RaftLiteError) throw error;
+    throw damaged(table, row, error instanceof Error ? error.message : String(error), error);
+  }
+}

@@ -10,6 +10,7 @@ import {
   ENTRY_COLUMN_COUNT,
   ENTRY_COLUMNS,
   entryOf,
+  readable,
 } from "./entry-row.ts";
 import type { PlacedConfiguration } from "./log-summary.ts";
 import { LogSummary } from "./log-summary.ts";
@@ -29,6 +30,9 @@ const PLACES = `(${Array(ENTRY_COLUMN_COUNT).fill("?").join(", ")})`;
 const INSERT = `INSERT INTO entries (${ENTRY_COLUMNS}) VALUES `;
 const INSERT_ONE = INSERT + PLACES;
 const INSERT_MANY = INSERT + Array(ROWS_PER_INSERT).fill(PLACES).join(", ");
+const SELECT_RANGE = `SELECT ${ENTRY_COLUMNS} FROM entries WHERE idx BETWEEN ? AND ? ORDER BY idx`;
+/** Two searches at the two ends; asked for in one, SQLite would walk the whole table. */
+const ENDS = "SELECT (SELECT min(idx) FROM entries) AS first, (SELECT max(idx) FROM entries) AS last";
 
 export interface StoreIdentity {
   /** The name this node is started under. */
@@ -302,8 +306,9 @@ function create(storage: DurableStorage, identity: StoreIdentity): void {
 /** Reads the whole log, in parts that fit in memory. Throws `storage-damaged` with the first row that is not right. */
 function verifyLog(sql: SqlStorage): LogSummary {
   const summary = new LogSummary();
-  const { last } = sql.exec<{ last: number | null }>("SELECT max(idx) AS last FROM entries").one();
-  const { first } = sql.exec<{ first: number | null }>("SELECT min(idx) AS first FROM entries").one();
+  const { first, last } = readable("entries", "all rows", () =>
+    sql.exec<{ first: number | null; last: number | null }>(ENDS).one(),
+  );
   if (first === null || last === null) return summary;
   if (first !== 1) throw damaged("entries", `idx=${first}`, "the log does not begin at 1");
   while (summary.lastIndex < last) {
@@ -332,11 +337,21 @@ interface Page {
  * large entries would not fit into a Durable Object's 128 MB.
  */
 function pageOf(sql: SqlStorage, first: LogIndex, last: LogIndex, maxBytes: number): Page {
+  const end = Math.min(last, first + PAGE_ROWS - 1);
+  const whole = sql
+    .exec<{ rows: number; bytes: number }>(
+      "SELECT count(*) AS rows, total(length(body)) AS bytes FROM entries WHERE idx BETWEEN ? AND ?",
+      first,
+      end,
+    )
+    .one();
+  if (whole.rows === end - first + 1 && whole.bytes <= maxBytes)
+    return { first, last: end, bytes: whole.bytes };
+
   const rows = sql.exec<{ idx: number; size: number }>(
-    "SELECT idx, length(body) AS size FROM entries WHERE idx BETWEEN ? AND ? ORDER BY idx LIMIT ?",
+    "SELECT idx, length(body) AS size FROM entries WHERE idx BETWEEN ? AND ? ORDER BY idx",
     first,
-    last,
-    PAGE_ROWS,
+    end,
   );
   let next = first;
   let bytes = 0;
@@ -346,23 +361,26 @@ function pageOf(sql: SqlStorage, first: LogIndex, last: LogIndex, maxBytes: numb
     bytes += size;
     next++;
   }
-  if (next <= last && next - first < PAGE_ROWS) throw damaged("entries", `idx=${next}`, "the row is missing");
-  return { first, last: next - 1, bytes };
+  if (next <= end) throw damaged("entries", `idx=${next}`, "the row is missing");
+  return { first, last: end, bytes };
 }
 
 function readPage(sql: SqlStorage, { first, last }: Page): LogEntry[] {
-  return sql
-    .exec<EntryRow>(
-      `SELECT ${ENTRY_COLUMNS} FROM entries WHERE idx BETWEEN ? AND ? ORDER BY idx`,
-      first,
-      last,
-    )
-    .toArray()
-    .map(entryOf);
+  try {
+    return sql.exec<EntryRow>(SELECT_RANGE, first, last).toArray().map(entryOf);
+  } catch (error) {
+    if (error instanceof RaftLiteError) throw error;
+    // Some row cannot even be read. Which one is found out one by one.
+    const entries: LogEntry[] = [];
+    for (let index = first; index <= last; index++) entries.push(entryAt(sql, index));
+    return entries;
+  }
 }
 
 function entryAt(sql: SqlStorage, index: LogIndex): LogEntry {
-  const entry = readPage(sql, { first: index, last: index, bytes: 0 })[0];
-  if (entry === undefined) throw damaged("entries", `idx=${index}`, "the row is missing");
-  return entry;
+  const [row] = readable("entries", `idx=${index}`, () =>
+    sql.exec<EntryRow>(SELECT_RANGE, index, index).toArray(),
+  );
+  if (row === undefined) throw damaged("entries", `idx=${index}`, "the row is missing");
+  return entryOf(row);
 }

@@ -1,5 +1,5 @@
 import type { HardState, LogIndex } from "../raft/types.ts";
-import { damaged, rowChecksum } from "./entry-row.ts";
+import { damaged, readable, rowChecksum } from "./entry-row.ts";
 import type { SqlStorage } from "./port.ts";
 import { checkVersion } from "./schema.ts";
 
@@ -19,7 +19,9 @@ type HardStateRow = { term: number; voted_for: string | null; checksum: number }
 
 /** Reads and verifies every row. Throws `storage-damaged`, or `storage-too-new` before it judges anything else. */
 export function readMeta(sql: SqlStorage): Meta {
-  const rows = sql.exec<MetaRow>("SELECT * FROM meta").toArray();
+  const rows = readable("meta", "all rows", () =>
+    sql.exec<MetaRow>("SELECT key, value, checksum FROM meta").toArray(),
+  );
   const version = rows.find((row) => row.key === "schemaVersion")?.value;
   if (typeof version === "number") checkVersion(version);
   const values = new Map<string, string | number>();
@@ -55,9 +57,9 @@ export function writeMeta<Key extends keyof Meta>(
 
 /** Reads and verifies term and vote. Throws `storage-damaged`. */
 export function readHardState(sql: SqlStorage): HardState {
-  const row = sql
-    .exec<HardStateRow>("SELECT term, voted_for, checksum FROM hard_state WHERE id = 1")
-    .toArray()[0];
+  const [row] = readable("hard_state", "id=1", () =>
+    sql.exec<HardStateRow>("SELECT term, voted_for, checksum FROM hard_state WHERE id = 1").toArray(),
+  );
   if (row === undefined) throw damaged("hard_state", "id=1", "the row is missing");
   const { term, voted_for: votedFor, checksum } = row;
   if (rowChecksum(term, votedFor) !== checksum) {

@@ -32,7 +32,7 @@ export function createTables(sql: SqlStorage): void {
 /** The names of our tables that exist. */
 export function existingTables(sql: SqlStorage): Set<string> {
   const rows = sql.exec<{ name: string }>(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'hard_state', 'entries')",
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'hard_state', 'entries')",
   );
   return new Set(rows.toArray().map((row) => row.name));
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { quoted } from "../../ec2-node/cli/shell-text.ts";
 import type { StartFlags } from "../../ec2-node/cli/start-options.ts";
 import { readStartOptions } from "../../ec2-node/cli/start-options.ts";
 import { isUsageError } from "../../ec2-node/cli/usage-error.ts";
+import { makeDirectory } from "../../ec2-node/make-directory.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "raft-lite-start-"));
 afterAll(() => rmSync(temporary, { recursive: true }));
@@ -124,4 +125,12 @@ test("words are quoted for a shell where they have to be", () => {
     "'it'\\''s'",
     "'$HOME'",
   ]);
+});
+
+test("a directory is made with what is missing above it, and the first one made is named", () => {
+  const top = join(temporary, "top");
+  expect(makeDirectory(join(top, "b", "c"))).toBe(top);
+  expect(makeDirectory(join(top, "b", "d"))).toBe(join(top, "b", "d"));
+  expect(makeDirectory(join(top, "b", "d"))).toBeUndefined();
+  expect(statSync(top).mode & 0o777).toBe(0o700);
 });

@@ -23,7 +23,12 @@ function damagedBy(query: string): CrashingStorage {
 
 function dump({ sql }: CrashingStorage): unknown {
   const tables = sql.exec<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").toArray();
-  return tables.map(({ name }) => [name, sql.exec(`SELECT * FROM "${name}"`).toArray()]);
+  return tables.map(({ name }) => {
+    const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info(?)", name).toArray();
+    // quote() also shows numbers that the port cannot carry.
+    const quoted = columns.map((column) => `quote(${column.name})`).join(" || ',' || ");
+    return [name, sql.exec(`SELECT ${quoted} AS row FROM "${name}"`).toArray()];
+  });
 }
 
 /** Opening names the row, and leaves everything as it is. */
@@ -44,6 +49,7 @@ describe("a damaged entry is named and nothing is changed", () => {
     ["term", "-1"],
     ["term", "1.5"],
     ["term", "'one'"],
+    ["term", "9007199254740993"],
     ["kind", "1"],
     ["kind", "4"],
     ["kind", "0"],
@@ -51,6 +57,7 @@ describe("a damaged entry is named and nothing is changed", () => {
     ["schema", "2"],
     ["time", "time + 1"],
     ["time", "1e300"],
+    ["time", "9223372036854775807"],
     ["ordinal", "ordinal + 1"],
     ["origin_node", "'node-C'"],
     ["origin_node", "NULL"],
@@ -153,6 +160,11 @@ describe("damaged small tables are named and nothing is changed", () => {
     ["UPDATE hard_state SET voted_for = 'C'", /hard_state, id=1: term and vote do not match/],
     ["UPDATE hard_state SET voted_for = NULL", /hard_state, id=1: term and vote do not match/],
     ["UPDATE hard_state SET checksum = checksum + 1", /hard_state, id=1: term and vote do not match/],
+    ["UPDATE hard_state SET term = 9223372036854775807", /hard_state, id=1: /],
+    ["ALTER TABLE hard_state DROP COLUMN voted_for", /hard_state, id=1: no such column/],
+    ["ALTER TABLE entries RENAME COLUMN time TO thyme", /entries, idx=1: no such column/],
+    ["UPDATE meta SET value = 9223372036854775807 WHERE key = 'boot'", /meta, all rows: /],
+    ["UPDATE entries SET idx = 9223372036854775807 WHERE idx = 5", /entries, all rows: /],
     ["DELETE FROM hard_state", /hard_state, id=1: the row is missing/],
     ["UPDATE meta SET value = 0 WHERE key = 'boot'", /meta, key=boot: its value does not match/],
     ["UPDATE meta SET value = 'c2' WHERE key = 'clusterId'", /meta, key=clusterId: its value does not match/],

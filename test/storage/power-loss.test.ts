@@ -120,6 +120,7 @@ class Machine {
 
   #write(): void {
     if (this.#waiting !== null) this.coverage.hasty++;
+    if (this.#random() < 0.1) this.#storage.transactionSync(() => "nothing");
     const before = this.#states.at(-1)!;
     const term = this.#states.length;
     const back = this.#random() < 0.2 ? Math.floor(this.#random() * 4) : 0;

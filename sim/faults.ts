@@ -1,0 +1,221 @@
+import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { SimulatedMachine, World } from "./machine.ts";
+import type { Cut, NetworkProfile } from "./network.ts";
+import { bridged, oneWay, split } from "./partitions.ts";
+import type { Random } from "./random.ts";
+
+/** The classes of faults, as they are counted. */
+export const faultNames = [
+  "crash",
+  "power loss",
+  "crash at sync",
+  "crash of new leaders",
+  "crash of all",
+  "pause",
+  "hiccup",
+  "partition",
+  "one-way partition",
+  "bridge partition",
+  "network storm",
+  "slow disk",
+  "stalled disk",
+  "failing write",
+  "failing sync",
+  "clean stop",
+  "clock step",
+] as const;
+
+export type FaultName = (typeof faultNames)[number];
+
+/** What goes wrong in one run, and how often. */
+export interface FaultPlan {
+  readonly enabled: readonly FaultName[];
+  /** Mean time between two faults. */
+  readonly gapMs: number;
+}
+
+export function drawFaultPlan(random: Random, nodes: number): FaultPlan {
+  const possible = faultNames.filter((name) => nodes > 1 || !/partition|storm/.test(name));
+  // Not everything in every run: what is always there hides what comes of its absence.
+  const enabled = possible.filter(() => random.chance(0.55));
+  return { enabled: enabled.length > 0 ? enabled : [random.pick(possible)], gapMs: random.between(120, 900) };
+}
+
+/** Lets things go wrong, one after the other and several at once, until it is told to end. */
+export class Faults<Machine extends StateMachine> {
+  readonly #plan: FaultPlan;
+  readonly #machines: readonly SimulatedMachine<Machine>[];
+  readonly #world: World;
+  readonly #random: Random;
+  /** Undoes what is wrong now. */
+  readonly #remedies = new Set<() => void>();
+  readonly #calm: NetworkProfile;
+  #over = false;
+
+  constructor(
+    plan: FaultPlan,
+    machines: readonly SimulatedMachine<Machine>[],
+    world: World,
+    random: Random,
+  ) {
+    this.#plan = plan;
+    this.#machines = machines;
+    this.#world = world;
+    this.#random = random;
+    this.#calm = world.network.profile;
+    for (const machine of machines) {
+      machine.onExit = () => this.#restartLater(machine);
+    }
+  }
+
+  start(): void {
+    this.#world.scheduler.after(this.#random.exponential(this.#plan.gapMs), () => {
+      if (this.#over) return;
+      this.#cause(this.#random.pick(this.#plan.enabled));
+      this.start();
+    });
+  }
+
+  /** From now on nothing goes wrong, and what is wrong is mended. */
+  end(): void {
+    this.#over = true;
+    this.#world.monitor.onLeader = null;
+    for (const remedy of this.#remedies) this.#world.scheduler.after(0, remedy);
+    this.#world.network.profile = { ...this.#calm, lossRate: 0, duplicateRate: 0, longDelayRate: 0 };
+  }
+
+  #cause(name: FaultName): void {
+    const target = this.#target();
+    if (target === null) return;
+    this.#world.monitor.does(target.id, `fault: ${name}`);
+    if (this.#apply(name, target)) this.#world.counts.add(`fault: ${name}`);
+  }
+
+  /** The leader as often as not: most of what can go wrong goes wrong there. */
+  #target(): SimulatedMachine<Machine> | null {
+    const running = this.#machines.filter(({ process }) => process !== null);
+    const leader = running.find(({ node }) => node?.status(0).state === "Leader");
+    if (leader !== undefined && this.#random.chance(0.5)) return leader;
+    return running.length === 0 ? null : this.#random.pick(running);
+  }
+
+  /** Returns whether it could be done. */
+  #apply(name: FaultName, machine: SimulatedMachine<Machine>): boolean {
+    const random = this.#random;
+    const ids = this.#machines.map(({ id }) => id);
+    switch (name) {
+      case "crash":
+      case "power loss":
+        this.#crash(machine, name === "power loss");
+        return true;
+      case "crash at sync":
+        machine.crashAtSync(() => this.#crash(machine, random.chance(0.5)));
+        return true;
+      case "crash of new leaders":
+        this.#crashNewLeaders(random.int(1, 4));
+        return true;
+      case "crash of all":
+        for (const each of this.#machines) if (each.process !== null) this.#crash(each, false);
+        return true;
+      case "pause":
+        return this.#pause(machine, random.between(300, 4000));
+      case "hiccup":
+        return this.#pause(machine, random.between(10, 250));
+      case "partition":
+        return this.#cut(split(ids, machine.id, random));
+      case "one-way partition":
+        return this.#cut(oneWay(ids, machine.id, random));
+      case "bridge partition":
+        return this.#cut(bridged(ids, machine.id, random));
+      case "network storm":
+        return this.#storm();
+      case "slow disk":
+        machine.diskSlowdown = random.between(20, 200);
+        this.#untilLater(random.between(300, 3000), () => {
+          machine.diskSlowdown = 1;
+        });
+        return true;
+      case "stalled disk":
+        if (machine.isStalled) return false;
+        machine.stallDisk();
+        this.#untilLater(random.between(200, 3000), () => machine.unstallDisk());
+        return true;
+      case "failing write":
+        machine.failDisk("write");
+        return true;
+      case "failing sync":
+        machine.failDisk("sync");
+        return true;
+      case "clean stop":
+        return machine.stop();
+      case "clock step":
+        machine.options.clock.stepWallTime(random.between(-5000, 5000));
+        return true;
+    }
+  }
+
+  #crash(machine: SimulatedMachine<Machine>, power: boolean): void {
+    if (machine.process === null || this.#over) return;
+    machine.crash(power);
+    this.#restartLater(machine);
+  }
+
+  /** What leaders leave behind that have hardly begun is what the next ones disagree about (paper, Figure 8). */
+  #crashNewLeaders(times: number): void {
+    const { monitor, scheduler } = this.#world;
+    const afterMs = this.#random.exponential(this.#random.pick([2, 8, 40]));
+    monitor.onLeader = (id) => {
+      const leader = this.#machines.find((machine) => machine.id === id);
+      if (leader === undefined) return;
+      scheduler.after(afterMs, () => this.#crash(leader, this.#random.chance(0.5)));
+      if (times > 1) this.#crashNewLeaders(times - 1);
+    };
+  }
+
+  #restartLater(machine: SimulatedMachine<Machine>): void {
+    if (this.#over) {
+      machine.start();
+      return;
+    }
+    const downMs = this.#random.chance(0.3) ? this.#random.between(1, 60) : this.#random.between(60, 3000);
+    this.#untilLater(downMs, () => machine.start());
+  }
+
+  #pause(machine: SimulatedMachine<Machine>, forMs: number): boolean {
+    if (machine.isPaused) return false;
+    machine.pause();
+    this.#untilLater(forMs, () => machine.resume());
+    return true;
+  }
+
+  #cut(cut: Cut): boolean {
+    const { network } = this.#world;
+    network.cut(cut);
+    this.#untilLater(this.#random.between(100, 4000), () => network.mend(cut));
+    return true;
+  }
+
+  #storm(): boolean {
+    const { network } = this.#world;
+    const random = this.#random;
+    network.profile = {
+      ...this.#calm,
+      lossRate: random.between(0, 0.4),
+      duplicateRate: random.between(0, 0.2),
+      longDelayRate: random.between(0, 0.3),
+      longDelayMs: random.between(50, 1500),
+    };
+    this.#untilLater(random.between(200, 3000), () => {
+      network.profile = this.#calm;
+    });
+    return true;
+  }
+
+  #untilLater(afterMs: number, remedy: () => void): void {
+    const once = () => {
+      if (this.#remedies.delete(once)) remedy();
+    };
+    this.#remedies.add(once);
+    this.#world.scheduler.after(afterMs, once);
+  }
+}

@@ -1,0 +1,48 @@
+import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { Random } from "./random.ts";
+
+/** What a client asks for. `name` is for people. */
+export type Operation<Machine extends StateMachine> =
+  | {
+      readonly type: "command";
+      readonly name: string;
+      readonly schema: number;
+      readonly bytes: Uint8Array;
+    }
+  | {
+      readonly type: "read";
+      readonly name: string;
+      /** Called when the local state machine has everything that was committed before the read was asked for. */
+      readonly read: (machine: Machine) => unknown;
+    };
+
+export type Outcome =
+  | { readonly type: "ok"; readonly result: unknown }
+  /** Certainly not carried out, and never to be. */
+  | { readonly type: "none" }
+  /** It may have been carried out, or may yet be. */
+  | { readonly type: "unknown" };
+
+/** One operation as its client saw it. Positions are in the order of all invocations and answers. */
+export interface HistoryRecord<Op> {
+  readonly client: number;
+  readonly node: string;
+  readonly operation: Op;
+  readonly invokedAt: number;
+  /** Infinity until it is answered, and for ever when the outcome stays unknown. */
+  returnedAt: number;
+  outcome: Outcome;
+}
+
+/** The load of a simulation, and its judge. */
+export interface Clients<Machine extends StateMachine, Op extends Operation<Machine>> {
+  readonly count: number;
+  /** What `client` does next. Commands should differ from each other, or the judge has little to go by. */
+  next(client: number, random: Random): Op;
+  /** Told of every answer, in order: later operations may build on it. */
+  answered?(record: HistoryRecord<Op>): void;
+  /** Why this history could not have happened one operation at a time; null when it could. */
+  judge(history: readonly HistoryRecord<Op>[]): string | null;
+  /** All that the state machine holds, as text: replicas are compared by it. */
+  dump(machine: Machine): string;
+}

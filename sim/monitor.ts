@@ -1,0 +1,243 @@
+import { InvariantViolation } from "../shared/errors.ts";
+import type { NodeEvent } from "../shared/node/events.ts";
+import type { LogIndex, NodeId } from "../shared/raft/types.ts";
+import type { LogEntry } from "../shared/storage/entry.ts";
+import type { Counts } from "./counts.ts";
+import type { HistoryRecord } from "./history.ts";
+import { EffectInvariants } from "./invariants/effects.ts";
+import { ElectionInvariants } from "./invariants/elections.ts";
+import { LogInvariants } from "./invariants/logs.ts";
+import type { InvariantName, Report } from "./invariants/violation.ts";
+import { Violation } from "./invariants/violation.ts";
+import type { DiskContent } from "./observed-disk.ts";
+
+/** Takes in what happens as lines of a trace. */
+export type TraceSink = (id: NodeId, what: string, details: unknown) => void;
+
+type ClientRecord = HistoryRecord<{ readonly name: string }>;
+
+interface WireMessage {
+  readonly type: string;
+  readonly term: number;
+  readonly voteGranted?: boolean;
+  readonly preVote?: boolean;
+  readonly requestTerm?: number;
+  readonly success?: boolean;
+  readonly matchIndex?: number;
+  readonly leaderId?: string;
+  readonly boot?: number;
+}
+
+interface WireExchange {
+  readonly clusterId?: string | null;
+  readonly messages?: readonly WireMessage[];
+}
+
+export interface MonitorOptions {
+  readonly now: () => number;
+  readonly counts: Counts;
+  readonly trace: TraceSink | null;
+  /** null: all of them. What is not watched may be broken without a word. */
+  readonly watched: ReadonlySet<InvariantName> | null;
+}
+
+/**
+ * Sees everything that the nodes write, send, apply and say, and holds it against the invariants. It is called from
+ * within the nodes, so it never throws: the first thing that is wrong is kept, and the simulation asks after each step.
+ */
+export class Monitor {
+  readonly logs: LogInvariants;
+  readonly elections: ElectionInvariants;
+  readonly effects: EffectInvariants;
+  readonly #now: () => number;
+  readonly #counts: Counts;
+  readonly #trace: TraceSink | null;
+  readonly #watched: ReadonlySet<InvariantName> | null;
+  readonly #durable = new Map<NodeId, DiskContent>();
+  #clusterId: string | null = null;
+  #violation: Violation | null = null;
+  /** Called once, with the next that becomes leader. */
+  onLeader: ((id: NodeId) => void) | null = null;
+
+  constructor(ids: readonly NodeId[], options: MonitorOptions) {
+    this.#now = options.now;
+    this.#counts = options.counts;
+    this.#trace = options.trace;
+    this.#watched = options.watched;
+    this.logs = new LogInvariants(ids, this.report);
+    this.elections = new ElectionInvariants(this.report);
+    this.effects = new EffectInvariants(this.report);
+  }
+
+  /** The first violation; null while all is well. */
+  get violation(): Violation | null {
+    return this.#violation;
+  }
+
+  readonly report: Report = (invariant, detail, cause) => {
+    if (this.#watched !== null && !this.#watched.has(invariant)) return;
+    this.#violation ??= new Violation(
+      invariant,
+      detail,
+      this.#now(),
+      cause === undefined ? undefined : { cause },
+    );
+  };
+
+  durableOf(id: NodeId): DiskContent | undefined {
+    return this.#durable.get(id);
+  }
+
+  started(id: NodeId, content: DiskContent): void {
+    this.#trace?.(id, "starts", { term: content.term, lastIndex: content.log.length, applied: content.applied });
+    this.#durable.set(id, content);
+    this.logs.started(id, content);
+    this.elections.started(id, content);
+    this.effects.started(id, content.applied);
+  }
+
+  ended(id: NodeId): void {
+    this.#trace?.(id, "ends", {});
+    this.logs.leadsNoMore(id);
+  }
+
+  /** A node gave up although nothing was wrong with its storage. */
+  failed(id: NodeId, error: unknown): void {
+    const what =
+      error instanceof InvariantViolation ? `assertion ${error.message}` : `${(error as Error)?.stack ?? error}`;
+    this.report("node-does-not-fail", `${id}: ${what}`, error);
+  }
+
+  written(id: NodeId, content: DiskContent, from: LogIndex): void {
+    if (content.clusterId !== null) this.#noteCluster(id, content.clusterId);
+    this.logs.written(id, content, from);
+  }
+
+  synced(id: NodeId, content: DiskContent): void {
+    const before = this.#durable.get(id);
+    if (before !== undefined && content.applied < before.applied) {
+      this.report("monotonic-applied", `${id} stores ${content.applied} as applied after ${before.applied}`);
+    }
+    if (before !== undefined && content.term < before.term) {
+      this.report("monotonic-term", `${id} stores term ${content.term} after ${before.term}`);
+    }
+    this.#durable.set(id, content);
+    this.logs.synced(id, content);
+  }
+
+  applied(id: NodeId, entry: LogEntry, result: unknown): void {
+    const commit = this.logs.commitOf(id);
+    this.effects.applied(id, entry, result, commit, this.logs.committedTerm(entry.index));
+  }
+
+  dumped(id: NodeId, index: LogIndex, dump: string): void {
+    this.effects.dumped(id, index, dump);
+  }
+
+  /** Something the node says of itself. */
+  traced(id: NodeId, { trace: event }: NodeEvent): void {
+    this.#trace?.(id, event.type, event);
+    switch (event.type) {
+      case "term":
+        this.elections.reaches(id, event.term);
+        this.logs.leadsNoMore(id);
+        break;
+      case "candidate":
+        this.#counts.add("elections");
+        break;
+      case "leader":
+        this.#counts.add("leaders");
+        this.elections.leads(id, event.term);
+        this.logs.leads(id, event.term);
+        this.#tellLeader(id);
+        break;
+      case "follows":
+      case "stepped-down":
+        if (event.type === "stepped-down") this.#counts.add(`stepped down: ${event.cause}`);
+        this.logs.leadsNoMore(id);
+        break;
+      case "truncated":
+        this.#counts.add("truncations");
+        this.logs.truncated(id, event.from);
+        break;
+      case "committed":
+        this.logs.committed(id, event.index, event.previous);
+        break;
+      case "refused":
+        this.report("nobody-is-refused", `${id}: ${event.code}: ${event.message}`);
+        break;
+      case "transfer-started":
+        this.#counts.add("transfers");
+        break;
+      case "late-wake":
+        this.#counts.add("late wakes");
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The body of an exchange leaves `id`, as a call or as a reply. */
+  leaves(id: NodeId, to: NodeId, body: string): void {
+    const durable = this.#durable.get(id);
+    if (durable === undefined) return;
+    const { clusterId, messages } = JSON.parse(body) as WireExchange;
+    if (clusterId) this.#noteCluster(id, clusterId);
+    for (const message of messages ?? []) {
+      this.#trace?.(id, `→ ${to}`, message);
+      this.#check(id, to, message, durable);
+    }
+  }
+
+  #check(id: NodeId, to: NodeId, message: WireMessage, durable: DiskContent): void {
+    switch (message.type) {
+      case "RequestVoteResponse":
+        if (message.voteGranted && !message.preVote) {
+          this.elections.votes(id, to, message.requestTerm ?? message.term, durable);
+        }
+        break;
+      case "AppendEntries":
+        if (message.leaderId !== id) {
+          this.report("election-safety", `${id} sends entries in the name of ${message.leaderId}`);
+        }
+        this.elections.leads(id, message.term);
+        break;
+      case "AppendEntriesResponse":
+        if (message.success) this.logs.acknowledges(id, to, message.term, message.matchIndex ?? 0);
+        break;
+      case "Forward":
+        if (message.boot !== durable.boot) {
+          this.report("boot-is-fresh", `${id} speaks in start ${message.boot}, its disk says ${durable.boot}`);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  clientAsks({ client, node, operation }: ClientRecord): void {
+    this.#trace?.(node, `client ${client} asks`, operation.name);
+  }
+
+  clientHears({ client, node, operation, outcome }: ClientRecord): void {
+    this.#trace?.(node, `client ${client} hears`, { name: operation.name, ...outcome });
+  }
+
+  /** Something that the simulation does to a machine. */
+  does(id: NodeId, what: string, details: unknown = {}): void {
+    this.#trace?.(id, what, details);
+  }
+
+  #tellLeader(id: NodeId): void {
+    const tell = this.onLeader;
+    this.onLeader = null;
+    tell?.(id);
+  }
+
+  #noteCluster(id: NodeId, clusterId: string): void {
+    this.#clusterId ??= clusterId;
+    if (clusterId !== this.#clusterId) {
+      this.report("one-cluster", `${id} belongs to cluster ${clusterId}, others to ${this.#clusterId}`);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+import type { StateMachine } from "../shared/node/state-machine.ts";
+import { ClientLoop, History } from "./client-loop.ts";
+import { drawCluster } from "./cluster-plan.ts";
+import { Counts } from "./counts.ts";
+import { drawFaultPlan, Faults } from "./faults.ts";
+import { checkRecovery, finish } from "./recovery.ts";
+import type { Clients, HistoryRecord, Operation } from "./history.ts";
+import type { InvariantName } from "./invariants/violation.ts";
+import { Violation } from "./invariants/violation.ts";
+import type { World } from "./machine.ts";
+import { SimulatedMachine } from "./machine.ts";
+import { Monitor } from "./monitor.ts";
+import { Network } from "./network.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+
+export interface SimulationOptions {
+  /** 0 to 2^31 - 1: the same seed is the same run, to the byte. */
+  readonly seed: number;
+  /** Takes one line for everything that happens. */
+  readonly trace?: ((line: string) => void) | undefined;
+  /** Judge by these alone; whatever else is broken is let be. Left out: by all. */
+  readonly watched?: readonly InvariantName[] | undefined;
+}
+
+export interface SimulationReport {
+  readonly seed: number;
+  /** null: all invariants held. */
+  readonly violation: Violation | null;
+  readonly events: number;
+  readonly operations: number;
+  readonly virtualMs: number;
+  readonly counts: Counts;
+}
+
+/** Every run has at least so much in it, and its faults last at least so long. */
+const minEvents = 2000;
+const minOperations = 120;
+const faultsMs = { low: 10_000, high: 30_000 };
+/** A cluster that never serves while things go wrong is let off after this long; afterwards it must. */
+const longestFaultsMs = 60_000;
+
+/**
+ * Runs a cluster of whole nodes with `createStateMachine` in them through crashes, partitions and everything else
+ * that `faults.ts` knows, while `clients` use it; then lets it recover and judges what the clients saw.
+ */
+export async function simulate<Machine extends StateMachine, Op extends Operation<Machine>>(
+  createStateMachine: () => Machine,
+  clients: Clients<Machine, Op>,
+  options: SimulationOptions,
+): Promise<SimulationReport> {
+  const simulation = new Simulation(createStateMachine, clients, options);
+  return await simulation.run();
+}
+
+class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
+  readonly #options: SimulationOptions;
+  readonly #clients: Clients<Machine, Op>;
+  readonly #random: Random;
+  readonly #scheduler = new Scheduler();
+  readonly #counts = new Counts();
+  readonly #world: World;
+  readonly #machines: readonly SimulatedMachine<Machine>[];
+  readonly #faults: Faults<Machine>;
+  readonly #loops: readonly ClientLoop<Machine, Op>[];
+  readonly #history = new History<Op>();
+  /** Never started while there are faults; started afterwards in some runs. */
+  readonly #latecomers: readonly SimulatedMachine<Machine>[];
+  #measuredAt = 0;
+
+  constructor(createStateMachine: () => Machine, clients: Clients<Machine, Op>, options: SimulationOptions) {
+    this.#options = options;
+    this.#clients = clients;
+    this.#random = new Random(options.seed, "simulation");
+    const scheduler = this.#scheduler;
+    const counts = this.#counts;
+    const plan = drawCluster(this.#random.fork("cluster"), scheduler, {
+      createStateMachine,
+      dump: (machine: Machine) => clients.dump(machine),
+    });
+    const network = new Network(scheduler, this.#random.fork("network"), counts, plan.network);
+    const { trace } = options;
+    const monitor = new Monitor(
+      plan.machines.map(({ options: { id } }) => id),
+      {
+        now: () => scheduler.now,
+        counts,
+        trace: trace
+          ? (id, what, details) => trace(`${scheduler.now.toFixed(3).padStart(11)} ${id} ${what} ${text(details)}`)
+          : null,
+        watched: options.watched ? new Set(options.watched) : null,
+      },
+    );
+    this.#world = { scheduler, network, monitor, counts };
+    const latecomers: SimulatedMachine<Machine>[] = [];
+    this.#machines = plan.machines.map(({ options: machineOptions, addresses, startsAt }) => {
+      const machine = new SimulatedMachine(machineOptions, this.#world);
+      network.add(machine, addresses);
+      if (startsAt !== null) scheduler.at(startsAt, () => machine.start());
+      else if (plan.latecomerComes) latecomers.push(machine);
+      if (startsAt === null) counts.add("never started");
+      else if (startsAt > 1000) counts.add("late first starts");
+      return machine;
+    });
+    this.#latecomers = latecomers;
+    counts.add(`clusters of ${plan.machines.length}`);
+    const faultRandom = this.#random.fork("faults");
+    this.#faults = new Faults(
+      drawFaultPlan(faultRandom, plan.machines.length),
+      this.#machines,
+      this.#world,
+      faultRandom,
+    );
+    this.#loops = Array.from({ length: clients.count }, (_, client) => {
+      const random = this.#random.fork(`client ${client}`);
+      return new ClientLoop(client, clients, this.#machines, this.#world, this.#history, random);
+    });
+  }
+
+  async run(): Promise<SimulationReport> {
+    let violation: Violation | null = null;
+    try {
+      await this.#play();
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      const { watched } = this.#options;
+      if (watched === undefined || watched.includes(error.invariant)) violation = error;
+    }
+    return {
+      seed: this.#options.seed,
+      violation,
+      events: this.#scheduler.events,
+      operations: this.#history.records.length,
+      virtualMs: this.#scheduler.now,
+      counts: this.#counts,
+    };
+  }
+
+  async #play(): Promise<void> {
+    const scheduler = this.#scheduler;
+    this.#faults.start();
+    for (const loop of this.#loops) loop.start();
+    const until = this.#random.between(faultsMs.low, faultsMs.high);
+    await this.#runUntil(() => scheduler.now >= until && this.#hasEnough(), longestFaultsMs);
+
+    this.#faults.end();
+    for (const machine of this.#latecomers) machine.start();
+    const steps = {
+      machines: this.#machines,
+      world: this.#world,
+      runUntil: (isDone: () => boolean, withinMs: number) => this.#runUntil(isDone, withinMs),
+    };
+    await checkRecovery(steps);
+    await this.#runUntil(() => this.#hasEnough(), longestFaultsMs);
+    for (const loop of this.#loops) loop.stop();
+    await this.#runUntil(() => this.#loops.every((loop) => !loop.isWaiting), longestFaultsMs);
+    await finish(steps);
+
+    const refutation = this.#clients.judge(this.#history.records);
+    if (refutation !== null) throw new Violation("linearizability", refutation, scheduler.now);
+  }
+
+  #hasEnough(): boolean {
+    return this.#scheduler.events >= minEvents && this.#answered() >= minOperations;
+  }
+
+  #answered(): number {
+    const { records } = this.#history;
+    return records.length;
+  }
+
+  /** Returns whether it came to be in time. */
+  async #runUntil(isDone: () => boolean, withinMs: number): Promise<boolean> {
+    const scheduler = this.#scheduler;
+    const end = scheduler.now + withinMs;
+    while (!isDone()) {
+      if (scheduler.now > end || !(await scheduler.step())) return false;
+      this.#checkStep();
+    }
+    return true;
+  }
+
+  #checkStep(): void {
+    const { violation } = this.#world.monitor;
+    if (violation !== null) throw violation;
+    const { now, events } = this.#scheduler;
+    if (events % eventsPerMeasure !== 0) return;
+    if (now - this.#measuredAt < eventsPerMeasure / mostEventsPerMs) {
+      throw new Violation("no-busy-loop", `${eventsPerMeasure} events in ${now - this.#measuredAt} ms`, now);
+    }
+    this.#measuredAt = now;
+  }
+}
+
+const eventsPerMeasure = 10_000;
+const mostEventsPerMs = 100;
+
+function text(details: unknown): string {
+  return typeof details === "string" ? details : JSON.stringify(details);
+}
+
+export type { HistoryRecord };

@@ -1,0 +1,263 @@
+import { describe, expect } from "vitest";
+import { Cluster } from "./support/cluster.ts";
+import { call, post } from "./support/http.ts";
+import type { Lab } from "./support/lab.ts";
+import { test } from "./support/lab.ts";
+import type { LabNode } from "./support/node.ts";
+import { until } from "./support/until.ts";
+
+/** The lab that this project replaces (docs name it so): its command lines, its replies and its log, to the letter. */
+
+/** How a report writes the peers of a node, as the words the shell makes of it. */
+const REPORTS: readonly (readonly [report: string, peers: (ports: readonly number[]) => string[]])[] = [
+  ["report 1", (ports) => ["--peers", ports.map((port) => `http://127.0.0.1:${port}`).join(",")]],
+  ["report 2", ([one, two]) => ["--peers", `127.0.0.1:${one},`, `127.0.0.1:${two}`]],
+];
+
+async function labCluster(
+  lab: Lab,
+  ids: string,
+  peers: (ports: readonly number[]) => string[],
+): Promise<Cluster> {
+  const ports = await lab.ports(ids.length);
+  return new Cluster(
+    [...ids].map((id, position) => {
+      const others = ports.filter((_, other) => other !== position);
+      return lab.node({ id, port: ports[position]!, words: peers(others) });
+    }),
+  );
+}
+
+/** What `curl HOST:PORT/status` begins with: the lab's fields in the lab's order. */
+function labStatus(
+  node: LabNode,
+  leader: LabNode,
+  term: number,
+  log: readonly [term: number, cmd: string][],
+): string {
+  const state = node === leader ? "Leader" : "Follower";
+  const entries = log.map(([of, cmd]) => `{"term":${of},"cmd":"${cmd}"}`).join(",");
+  const commitIndex = log.length - 1;
+  return `{"node":"${node.id}","state":"${state}","term":${term},"leader":"${leader.id}","log":[${entries}],"commitIndex":${commitIndex},`;
+}
+
+/** Every node shows this, to the letter. */
+async function expectStatuses(
+  cluster: Cluster,
+  leader: LabNode,
+  log: readonly [number, string][],
+): Promise<void> {
+  const { term } = await leader.status();
+  for (const node of cluster.running) {
+    const wanted = labStatus(node, leader, term, log);
+    await until(`${node.id} shows ${wanted}`, async () => {
+      const { text } = await call(`${node.url}/status`);
+      if (!text.startsWith(wanted)) throw new Error(text);
+      return true;
+    });
+  }
+}
+
+/** The words of the lab's election, and not one Candidate line more or less than terms rose by candidacy. */
+function expectElectionLines(cluster: Cluster, leader: LabNode, term: number): void {
+  expect(leader.lines).toContain(`[Node ${leader.id}] Timeout → Candidate (term ${term})`);
+  expect(leader.lines).toContain(`[Node ${leader.id}] Became Leader (term ${term})`);
+  expect(leader.lines.some((line) => /^\[Node .\] Vote received from .$/.test(line))).toBe(true);
+  for (let risen = 1; risen <= term; risen++) {
+    const line = (node: LabNode) => `[Node ${node.id}] Timeout → Candidate (term ${risen})`;
+    const counts = cluster.nodes.map((node) => node.lines.filter((one) => one === line(node)).length);
+    expect(Math.max(...counts), `candidacies of one node in term ${risen}`).toBe(1);
+  }
+  const candidacies = cluster.nodes.flatMap((node) => node.lines.filter((one) => one.includes("Candidate")));
+  for (const one of candidacies) expect(one).toMatch(/^\[Node .\] Timeout → Candidate \(term \d+\)$/);
+}
+
+describe.each(REPORTS)("%s", (_report, peers) => {
+  test("startup, election, replication, leader crash, follower crash, reads", async ({ lab }) => {
+    const cluster = await labCluster(lab, "ABC", peers);
+    cluster.start();
+    for (const node of cluster.nodes) await node.started();
+
+    const first = await cluster.leader();
+    const { term } = await first.status();
+    await expectStatuses(cluster, first, []);
+    expectElectionLines(cluster, first, term);
+    for (const node of cluster.others(first)) {
+      await node.process.line(`[Node ${node.id}] Follows ${first.id} (term ${term})`);
+    }
+
+    const reply = await first.command("SET x=5");
+    expect(reply.status).toBe(200);
+    expect(reply.headers["content-type"]).toBe("application/json");
+    expect(reply.text).toBe(`{"ok":true,"index":0,"term":${term},"leader":"${first.id}","result":"OK"}`);
+    const log: [number, string][] = [[term, "SET x=5"]];
+    await expectStatuses(cluster, first, log);
+    await first.process.line(`[Leader ${first.id}] Append log entry SET x=5`);
+    await first.process.line(`[Leader ${first.id}] Entry committed (index=0)`);
+    for (const node of cluster.nodes) await node.process.line(`[Node ${node.id}] Apply → SET x=5`);
+    for (const node of cluster.others(first)) {
+      await node.process.line(`[Node ${node.id}] Append log {"term":${term},"cmd":"SET x=5"}`);
+    }
+
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+    const second = await cluster.leader();
+    const { term: secondTerm } = await second.status();
+    expect(secondTerm).toBeGreaterThan(term);
+    expectElectionLines(cluster, second, secondTerm);
+    expect(JSON.parse((await second.command("SET y=10")).text)).toMatchObject({ ok: true, index: 1 });
+    log.push([secondTerm, "SET y=10"]);
+    await expectStatuses(cluster, second, log);
+
+    first.start();
+    await first.started();
+    await expectStatuses(cluster, second, log);
+    const follower = cluster.others(second).find((node) => node !== first)!;
+    expect(await follower.stop()).toEqual({ code: 0, signal: null });
+    expect(JSON.parse((await second.command("SET z=20")).text)).toMatchObject({ ok: true, index: 2 });
+    log.push([secondTerm, "SET z=20"]);
+    follower.start();
+    await expectStatuses(cluster, second, log);
+    // A follower that comes and goes, and the old leader's return, are no reason for another election.
+    expect((await second.status()).term).toBe(secondTerm);
+
+    for (const node of cluster.nodes) {
+      expect([await node.get("x"), await node.get("y"), await node.get("z")]).toEqual(["5", "10", "20"]);
+    }
+    await expectStatuses(cluster, second, log);
+    expectElectionLines(cluster, second, secondTerm);
+  });
+});
+
+test("five nodes, each with its peers in another dialect, its own address among them", async ({ lab }) => {
+  const ids = ["A", "B", "C", "D", "E"];
+  const ports = await lab.ports(5);
+  const dialects: ((others: readonly (readonly [id: string, port: number])[]) => string[])[] = [
+    (others) => ["--peers", others.map(([, port]) => `http://127.0.0.1:${port}`).join(",")],
+    (others) => ["--peers", others.map(([, port]) => `127.0.0.1:${port}`).join(",")],
+    (others) => ["--peers", ...others.map(([, port], at) => `127.0.0.1:${port}${at < 3 ? "," : ""}`)],
+    (others) => ["--peers", others.map(([id, port]) => `${id}=127.0.0.1:${port}`).join(",")],
+    (others) => [
+      // One list for all: it names the node itself, and mixes what can be mixed.
+      "--peers",
+      [...others.map(([id, port]) => `${id}:localhost:${port}`), `E=http://localhost:${ports[4]}`].join(", "),
+    ],
+  ];
+  const cluster = new Cluster(
+    ids.map((id, position) => {
+      const others = ids.map((other, at) => [other, ports[at]!] as const).filter(([other]) => other !== id);
+      return lab.node({ id, port: ports[position]!, words: dialects[position]!(others) });
+    }),
+  );
+  cluster.start();
+  const first = await cluster.leader();
+  const { term, raft } = await first.status();
+  expect(raft.clusterSize).toBe(5);
+  expect((await first.command("SET x=5")).status).toBe(200);
+  await expectStatuses(cluster, first, [[term, "SET x=5"]]);
+
+  // Two of five may be gone, the leader among them.
+  const gone = cluster.others(first)[0]!;
+  await Promise.all([first.stop(), gone.stop()]);
+  const second = await cluster.leader();
+  const { term: secondTerm } = await second.status();
+  expect((await second.command("SET y=10")).status).toBe(200);
+  first.start();
+  gone.start();
+  await expectStatuses(cluster, second, [
+    [term, "SET x=5"],
+    [secondTerm, "SET y=10"],
+  ]);
+});
+
+test("every route, field and way of writing a command, through any node", async ({ lab }) => {
+  const cluster = await lab.cluster("ABC");
+  cluster.start();
+  const leader = await cluster.leader();
+  const { term } = await leader.status();
+  const [one, two] = cluster.others(leader) as [LabNode, LabNode];
+  const sent: readonly (readonly [node: LabNode, path: string, body: unknown, result: unknown])[] = [
+    [leader, "/command", { cmd: "SET x=5" }, "OK"],
+    [one, "/command", { command: "SET x = 6" }, "OK"],
+    [two, "/client", { cmd: "set x=1" }, "OK"],
+    [leader, "/client", { command: "  Set  y=a=b c " }, "OK"],
+    [one, "/client_command", { cmd: "SET x=", extra: true }, "OK"],
+    [two, "/client_command", { command: "CAS y a z" }, false],
+    [leader, "/command", { cmd: "DEL nothing" }, 0],
+    [one, "/command?unknown=1", { cmd: "DEL y" }, 1],
+    [two, "/command?timeout=5s", { cmd: "cas absent 1 2" }, false],
+  ];
+  for (const [index, [node, path, body, result]] of sent.entries()) {
+    const reply = await post(`${node.url}${path}`, body);
+    expect([reply.status, JSON.parse(reply.text)], `${path} ${JSON.stringify(body)}`).toEqual([
+      200,
+      { ok: true, index, term, leader: leader.id, result },
+    ]);
+  }
+  // A read leaves no entry; its index is the commitIndex it saw.
+  for (const node of cluster.nodes) {
+    const read = { ok: true, index: sent.length - 1, term, leader: leader.id };
+    expect(JSON.parse((await node.command("get x")).text)).toEqual({ ...read, result: "" });
+    expect(JSON.parse((await node.command("GET y")).text)).toEqual({ ...read, result: null });
+  }
+  // As curl sends it without a header.
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const bare = await call(`${one.url}/command`, { method: "POST", body: '{"cmd":"SET w=1"}', headers });
+  expect(bare.status).toBe(200);
+
+  const shown = [
+    "SET x=5",
+    "SET x = 6",
+    "set x=1",
+    "Set  y=a=b c",
+    "SET x=",
+    "CAS y a z",
+    "DEL nothing",
+    "DEL y",
+  ];
+  const log = [...shown, "cas absent 1 2", "SET w=1"].map((cmd): [number, string] => [term, cmd]);
+  await expectStatuses(cluster, leader, log);
+  await two.process.line(`[Node ${two.id}] Apply → Set  y=a=b c`);
+});
+
+test("raft-forward: never is answered as the lab's followers answered", async ({ lab }) => {
+  const cluster = await lab.cluster("ABC");
+  cluster.start();
+  const leader = await cluster.leader();
+  const follower = await cluster.follower();
+  const headers = { "raft-forward": "never" };
+  for (const cmd of ["SET x=5", "GET x"]) {
+    const refused = await follower.command(cmd, { headers });
+    expect(refused.status).toBe(403);
+    const lab = `{"ok":false,"error":"Not leader","leader":"${leader.id}","leaderUrl":"${leader.url}"`;
+    expect(refused.text.slice(0, lab.length)).toBe(lab);
+    expect(JSON.parse(refused.text)).toMatchObject({ code: "not-leader" });
+    expect((await leader.command(cmd, { headers })).status).toBe(200);
+  }
+  await Promise.all(cluster.others(follower).map((node) => node.kill()));
+  const lost = await until("the last one to have no leader", async () => {
+    const reply = await follower.command("SET x=6", { headers });
+    return reply.status === 503 ? reply : null;
+  });
+  expect(JSON.parse(lost.text)).toMatchObject({ ok: false, code: "no-leader", outcome: "none" });
+  expect((await follower.status()).log.map(({ cmd }) => cmd)).toEqual(["SET x=5"]);
+});
+
+test("a single node, in the directory of the node next door and then in its own", async ({ lab }) => {
+  const cluster = await lab.cluster("A");
+  const [node] = cluster.nodes as [LabNode];
+  node.start();
+  await cluster.leader();
+  const { term } = await node.status();
+  await node.insist("SET x=5");
+  await expectStatuses(cluster, node, [[term, "SET x=5"]]);
+  await node.kill();
+  const args = ["node", "--id", "B", "--port", String(node.port), "--data-dir", node.dataDirectory];
+  const stranger = lab.raftLite("B in A's directory", args);
+  expect(await stranger.ended()).toEqual({ code: 1, signal: null });
+  expect(stranger.stderr).toMatch(
+    /^raft-lite: This data belongs to node A, not to node B\. [^\n]*--id A[^\n]*\n$/,
+  );
+  node.start();
+  await cluster.leader();
+  await expectStatuses(cluster, node, [[term, "SET x=5"]]);
+});

@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { test as base } from "vitest";
+import { Cluster } from "./cluster.ts";
+import type { NodeSpec } from "./node.ts";
+import { LabNode } from "./node.ts";
+import type { ReservedPorts } from "./ports.ts";
+import { reservePorts } from "./ports.ts";
+import { TcpProxy } from "./proxy.ts";
+import type { RunOptions } from "./running.ts";
+import { Running } from "./running.ts";
+
+export const CHECKOUT = resolve(import.meta.dirname, "../../..");
+export const BIN = join(CHECKOUT, "bin/raft-lite.js");
+/** The Node that `npm ci` brought along. */
+export const PINNED_NODE = join(CHECKOUT, "node_modules/.bin/node");
+
+/** For tests in which nobody may be elected: a machine that stands still for a second must not make an election. */
+export const STEADY = ["--election-timeout", "1500-2500"];
+
+/** What a test has on this machine, all of it taken back at its end: a directory, ports, processes, proxies. */
+export class Lab {
+  readonly directory = mkdtempSync(join(tmpdir(), "raft-lite-test-"));
+  readonly #processes: Running[] = [];
+  readonly #ports: ReservedPorts[] = [];
+  readonly #atEnd: (() => unknown)[] = [];
+
+  /** Consecutive free ports. */
+  async ports(count: number): Promise<readonly number[]> {
+    const reserved = await reservePorts(count);
+    this.#ports.push(reserved);
+    return reserved.ports;
+  }
+
+  /** A directory below the lab's. */
+  folder(name: string): string {
+    const path = join(this.directory, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  run(name: string, command: string, args: readonly string[], options: Partial<RunOptions> = {}): Running {
+    const running = new Running(name, command, args, { cwd: this.directory, ...options });
+    this.#processes.push(running);
+    return running;
+  }
+
+  /** `raft-lite …` as a user runs it who has a clone and the pinned Node. */
+  raftLite(name: string, args: readonly string[], options: Partial<RunOptions> = {}): Running {
+    return this.run(name, PINNED_NODE, [BIN, ...args], options);
+  }
+
+  node(spec: NodeSpec): LabNode {
+    return new LabNode(this, spec);
+  }
+
+  /** Nodes that list each other by address; an id is one letter of `ids`. */
+  async cluster(ids: string, flags: readonly string[] = []): Promise<Cluster> {
+    const ports = await this.ports(ids.length);
+    const nodes = [...ids].map((id, position) => {
+      const peers = ports.filter((_, other) => other !== position).map((port) => `http://127.0.0.1:${port}`);
+      const words = [...(peers.length > 0 ? ["--peers", peers.join(",")] : []), ...flags];
+      return this.node({ id, port: ports[position]!, words });
+    });
+    return new Cluster(nodes);
+  }
+
+  async proxy(port: number): Promise<TcpProxy> {
+    const proxy = await TcpProxy.open(port);
+    this.atEnd(() => proxy.close());
+    return proxy;
+  }
+
+  atEnd(task: () => unknown): void {
+    this.#atEnd.push(task);
+  }
+
+  transcript(): string {
+    return this.#processes.map((running) => running.transcript()).join("\n");
+  }
+
+  async dispose(): Promise<void> {
+    for (const running of this.#processes) running.killGroup();
+    for (const task of this.#atEnd.reverse()) await task();
+    for (const running of this.#processes) await running.ended();
+    for (const reserved of this.#ports) reserved.release();
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** `test` with a lab of its own; what its processes said is printed when it fails. */
+export const test = base.extend<{ lab: Lab }>({
+  lab: async ({ onTestFailed }, use) => {
+    const lab = new Lab();
+    onTestFailed(() => console.error(lab.transcript()));
+    await use(lab);
+    await lab.dispose();
+  },
+});
