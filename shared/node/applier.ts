@@ -1,4 +1,4 @@
-import type { LogIndex } from "../raft/types.ts";
+import type { LogIndex, Term } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { DurableStorage } from "../storage/port.ts";
@@ -17,6 +17,7 @@ export class Applier {
   readonly #log: LogStore;
   readonly #tail: LogTail;
   #applied: LogIndex;
+  #appliedTerm: Term = 0;
   #target: LogIndex;
 
   constructor(storage: DurableStorage, stateMachine: StateMachine, log: LogStore, tail: LogTail) {
@@ -31,6 +32,11 @@ export class Applier {
 
   get applied(): LogIndex {
     return this.#applied;
+  }
+
+  /** Of the last entry applied since the start; 0 before. */
+  get appliedTerm(): Term {
+    return this.#appliedTerm;
   }
 
   get isBehind(): boolean {
@@ -48,11 +54,11 @@ export class Applier {
 
   /** Applies a bounded number of entries; `each` hears of every command that took effect. */
   applySome(each: (entry: LogEntry, result: unknown) => void): void {
-    let left = entriesPerTurn;
-    while (this.#applied < this.#target && left > 0) {
-      const last = Math.min(this.#target, this.#applied + left);
-      for (const entry of this.#tail.read(this.#applied + 1, last, bytesPerTurn)) {
-        left--;
+    let bytes = 0;
+    const last = Math.min(this.#target, this.#applied + entriesPerTurn);
+    while (this.#applied < last && bytes < bytesPerTurn) {
+      for (const entry of this.#tail.read(this.#applied + 1, last, bytesPerTurn - bytes)) {
+        bytes += entry.size;
         this.#apply(entry, each);
       }
     }
@@ -60,6 +66,7 @@ export class Applier {
 
   #apply(entry: LogEntry, each: (entry: LogEntry, result: unknown) => void): void {
     this.#applied = entry.index;
+    this.#appliedTerm = entry.term;
     if (entry.kind !== "command") return;
     const { origin } = entry.data;
     // The same command may have come by two ways, through two leaders: the first one counts.

@@ -1,8 +1,8 @@
 import { RaftLiteError } from "../errors.ts";
-import type { LogIndex, NodeId } from "../raft/types.ts";
+import type { LogIndex, NodeId, Term } from "../raft/types.ts";
 import type { LogEntry, Origin } from "../storage/entry.ts";
 import type { CommandOutcome } from "./api.ts";
-import type { Forward, ForwardResponse } from "./wire.ts";
+import type { Forward, ForwardResponse, ForwardResult } from "./wire.ts";
 
 /**
  * Commands that this node has accepted from its clients and not answered yet. Each keeps its sequence however often
@@ -15,14 +15,16 @@ type Attempt =
   | { readonly type: "none" }
   /** On its way to a leader, or there without a word yet. */
   | { readonly type: "sent"; readonly call: number; readonly at: number }
-  /** In a leader's log: lost when another entry is applied at its index. */
-  | { readonly type: "appended"; readonly index: LogIndex };
+  /** In a leader's log: lost when another entry is applied at its index, or one of a later term before it. */
+  | { readonly type: "appended"; readonly index: LogIndex; readonly term: Term };
 
 export interface PendingCommand {
   readonly sequence: number;
   readonly schema: number;
   readonly bytes: Uint8Array;
   readonly deadline: number;
+  /** false: it is answered by a leader or not at all, never sent on. */
+  readonly forward: boolean;
   attempt: Attempt;
   /** Calls of which it is not certain that they ended in no log and never will. */
   readonly openCalls: Set<number>;
@@ -79,7 +81,9 @@ export class Commands {
     return this.#holdUntil;
   }
 
-  add(command: Pick<PendingCommand, "schema" | "bytes" | "deadline" | "resolve" | "reject">): void {
+  add(
+    command: Pick<PendingCommand, "schema" | "bytes" | "deadline" | "forward" | "resolve" | "reject">,
+  ): void {
     const pending: PendingCommand = {
       ...command,
       sequence: this.#nextSequence++,
@@ -148,8 +152,8 @@ export class Commands {
   }
 
   /** This node leads, and the command is in its own log. */
-  recordProposed(pending: PendingCommand, index: LogIndex): void {
-    pending.attempt = { type: "appended", index };
+  recordProposed(pending: PendingCommand, index: LogIndex, term: Term): void {
+    pending.attempt = { type: "appended", index, term };
     pending.proposed = true;
   }
 
@@ -163,11 +167,7 @@ export class Commands {
       if (pending.attempt.type !== "sent" || pending.attempt.call !== call) continue;
       if (result.outcome === "refused") this.putBack(pending, now);
       // What the leader has applied is in this node's own log soon; it cannot get lost any more.
-      else
-        pending.attempt = {
-          type: "appended",
-          index: result.outcome === "appended" ? result.index : Infinity,
-        };
+      else pending.attempt = { type: "appended", ...appendedAt(result) };
     }
   }
 
@@ -187,13 +187,16 @@ export class Commands {
     for (const pending of this.#pending.values()) if (pending.attempt.type === "sent") this.#renew(pending);
   }
 
-  /** Everything up to `index` is applied. A command that should have been there and was not is lost, and goes again. */
-  recordApplied(index: LogIndex): void {
+  /**
+   * Everything up to `index` is applied, the last of it of `term`. A command that should have been there and was not,
+   * or that no later entry can bring any more, is lost, and goes again.
+   */
+  recordApplied(index: LogIndex, term: Term): void {
     if (!this.#lossPossible) return;
     this.#lossPossible = false;
     for (const pending of this.#pending.values()) {
       if (pending.attempt.type !== "appended") continue;
-      if (pending.attempt.index <= index) this.#renew(pending);
+      if (pending.attempt.index <= index || pending.attempt.term < term) this.#renew(pending);
       else this.#lossPossible = true;
     }
   }
@@ -231,6 +234,13 @@ export class Commands {
     this.#remove(pending.sequence)?.reject(error);
   }
 
+  /** Refuses those that wait to be sent and must not be sent on. */
+  rejectStaying(error: (outcome: "none" | "unknown") => RaftLiteError): void {
+    for (const pending of [...this.#unsent]) {
+      if (!pending.forward) this.reject(pending, error(outcomeOf(pending)));
+    }
+  }
+
   rejectAll(error: (outcome: "none" | "unknown") => RaftLiteError): void {
     for (const pending of [...this.#pending.values()]) this.reject(pending, error(outcomeOf(pending)));
   }
@@ -243,6 +253,11 @@ export class Commands {
     this.#bytes -= pending.bytes.length;
     return pending;
   }
+}
+
+function appendedAt(result: Exclude<ForwardResult, { outcome: "refused" }>): { index: LogIndex; term: Term } {
+  if (result.outcome === "appended") return result;
+  return { index: Number.POSITIVE_INFINITY, term: Number.POSITIVE_INFINITY };
 }
 
 /** "none" only where every attempt is known to be in no log, with none on its way. */

@@ -27,8 +27,12 @@ export interface ExchangeTimings {
 }
 
 /** While nobody answers at an address it is asked again after these times, doubling. */
+const shortestPauseMs = 10;
 const firstPauseMs = 100;
 const longestPauseMs = 1000;
+
+/** A link that carries less than this is too slow for large messages: their time-out grows with their size. */
+const slowestBytesPerMs = 200;
 
 interface Dial {
   nextAt: number;
@@ -68,6 +72,11 @@ export class Exchanges {
       this.#links.set(peer, link);
     }
     return link;
+  }
+
+  /** Whether a message posted now would leave at once. */
+  isIdle(peer: NodeId): boolean {
+    return this.#link(peer).isIdle("control");
   }
 
   /** Starts a call on every lane that has something to say and none under way. */
@@ -116,10 +125,11 @@ export class Exchanges {
       ...(toStoreId !== null && { toStoreId }),
       messages,
     };
-    const reply = await this.#host.transport.post(address, encodeExchange(request), timeoutMs);
+    const body = encodeExchange(request);
+    const reply = await this.#host.transport.post(address, body, timeoutMs + body.length / slowestBytesPerMs);
     if (this.#closed) return false;
     if (reply.status !== 200) {
-      this.#recordRefusedBy(address, reply.status, reply.body, peer);
+      this.#recordRefusedBy(address, reply.status, reply.body, peer, messages.length > 0);
       return false;
     }
     let response: ReturnType<typeof decodeResponse>;
@@ -147,9 +157,20 @@ export class Exchanges {
     return true;
   }
 
-  #recordRefusedBy(address: string, status: number, body: string, peer: NodeId | null): void {
-    // A node that is stopping or overloaded refuses nobody in particular.
-    if (status >= 500 || status === 429) return;
+  #recordRefusedBy(
+    address: string,
+    status: number,
+    body: string,
+    peer: NodeId | null,
+    carried: boolean,
+  ): void {
+    // Whoever is stopping, overloaded, or not there behind a proxy refuses nobody in particular; and what is wrong
+    // with one message says nothing of who sent it.
+    const isAboutIdentity = status === 401 || status === 403 || !carried;
+    if (status >= 500 || status === 429 || !isAboutIdentity) {
+      this.#directory.recordSilence(address);
+      return;
+    }
     let code = `status-${status}`;
     let detail = `it answered with status ${status}`;
     try {
@@ -214,8 +235,8 @@ export class Exchanges {
 
   /** A node that this one has not found yet has called: it is up, so its address is worth asking now. */
   #askSoon(): void {
-    const now = this.#host.clock.now();
-    for (const dial of this.#dials.values()) dial.nextAt = Math.min(dial.nextAt, now + 1);
+    const soon = this.#host.clock.now() + shortestPauseMs;
+    for (const dial of this.#dials.values()) dial.nextAt = Math.min(dial.nextAt, soon);
     this.#sink.directoryChanged();
   }
 
@@ -234,6 +255,7 @@ export class Exchanges {
       return Promise.resolve(problemReply(new RaftLiteError(refusal.code, refusal.message, { status: 403 })));
     }
     if (request.id === this.#self.id) return Promise.resolve(this.#reply([], null));
+    this.#directory.adopt(request);
     this.#directory.recordCall(request, request.to);
     if (!this.#directory.hears(request)) {
       this.#askSoon();
@@ -302,6 +324,14 @@ export class Exchanges {
       for (const slot of [...link.slots]) {
         if (slot.waitsFor <= written || slot.deadline <= now) link.close(slot);
       }
+    }
+    this.#forgetStrangers();
+  }
+
+  /** Whoever knows the cluster's id may call under any id; nothing of it is kept. */
+  #forgetStrangers(): void {
+    for (const [peer, link] of this.#links) {
+      if (link.isEmpty && !this.#directory.isMember(peer)) this.#links.delete(peer);
     }
   }
 

@@ -47,10 +47,16 @@ export class LogTail {
 
   /** At least one entry and at most `maxBytes` of them, from `first` on. */
   read(first: LogIndex, last: LogIndex, maxBytes: number): LogEntry[] {
-    if (first < this.#first) return this.#store.read(first, Math.min(last, this.#first - 1), maxBytes);
     const entries: LogEntry[] = [];
     let bytes = 0;
-    for (let index = first; index <= last; index++) {
+    if (first < this.#first) {
+      for (const entry of this.#store.read(first, Math.min(last, this.#first - 1), maxBytes)) {
+        bytes += entry.size;
+        entries.push(entry);
+      }
+    }
+    if (first + entries.length < this.#first) return entries;
+    for (let index = first + entries.length; index <= last; index++) {
       const entry = this.#entries[index - this.#first] as LogEntry;
       bytes += entry.size;
       if (entries.length > 0 && bytes > maxBytes) break;

@@ -64,6 +64,8 @@ export interface NodeOptions {
 /** Commands and reads that may wait at one node at a time; more are refused with 429. */
 const maxWaiting = 10_000;
 const maxWaitingBytes = 64 << 20;
+/** A value of one mebibyte, a key, and what describes them: it must fit into one exchange, however it is encoded. */
+const maxCommandBytes = (1 << 20) + (64 << 10);
 /** A stopping leader waits this long for a successor, and then for what its clients still wait for. */
 const handOverMs = 1000;
 const drainMs = 300;
@@ -196,7 +198,7 @@ export class RaftNode implements NodeApi {
     this.#counters.commands++;
     return new Promise((resolve, reject) => {
       const deadline = this.#host.clock.now() + options.timeoutMs;
-      this.#commands.add({ schema, bytes, deadline, resolve, reject });
+      this.#commands.add({ schema, bytes, deadline, forward: options.forward, resolve, reject });
       this.#schedule();
     });
   }
@@ -209,7 +211,7 @@ export class RaftNode implements NodeApi {
       this.#reads.add({ deadline: this.#host.clock.now() + options.timeoutMs, resolve, reject });
       this.#schedule();
     });
-    const { term, leader } = this.#raft.view();
+    const { term, leader } = this.#view;
     return { ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1, term, leader: leader ?? "" };
   }
 
@@ -218,17 +220,29 @@ export class RaftNode implements NodeApi {
     if (this.#state !== "running" && this.#state !== "stopping") {
       return new RaftLiteError("stopping", `node ${this.id} is not running`, { status: 503, details: none });
     }
-    const { role, leader } = this.#view;
-    if (!options.forward && role !== "Leader") {
-      if (leader === null) {
-        return new RaftLiteError("no-leader", "No leader is known", { status: 503, details: none });
-      }
-      const leaderUrl = this.#directory.addressOf(leader);
-      return new RaftLiteError("not-leader", "Not leader", { status: 403, details: { leader, leaderUrl } });
+    if (bytes > maxCommandBytes) {
+      return new RaftLiteError(
+        "command-too-large",
+        `a command is at most ${maxCommandBytes} bytes, this one is ${bytes}`,
+        { status: 413 },
+      );
     }
+    const { role, leader } = this.#view;
+    if (!options.forward && role !== "Leader") return this.#notLeader(leader);
     const waiting = this.#commands.count + this.#reads.count;
     if (waiting >= maxWaiting || this.#commands.bytes + bytes > maxWaitingBytes) return overloaded(waiting);
     return null;
+  }
+
+  #notLeader(leader: NodeId | null): RaftLiteError {
+    if (leader === null) {
+      return new RaftLiteError("no-leader", "No leader is known", {
+        status: 503,
+        details: { outcome: "none" },
+      });
+    }
+    const leaderUrl = this.#directory.addressOf(leader);
+    return new RaftLiteError("not-leader", "Not leader", { status: 403, details: { leader, leaderUrl } });
   }
 
   status(logLimit: number): NodeStatus {
@@ -254,10 +268,16 @@ export class RaftNode implements NodeApi {
     return healthOf(this.#view, {
       now: this.#host.clock.now(),
       contactAt: this.#raft.contactAt(),
-      patienceMs: this.#options.timings.electionTimeoutMaxMs,
+      patienceMs: this.#longestElectionTimeoutMs(),
       applied: this.#applier.applied,
       problem: this.#directory.problem(),
     });
+  }
+
+  /** In force now: the leader's heartbeat may have stretched this node's own. */
+  #longestElectionTimeoutMs(): number {
+    const { electionTimeoutMinMs, electionTimeoutMaxMs } = this.#options.timings;
+    return (this.#raft.electionTimeoutMs() * electionTimeoutMaxMs) / electionTimeoutMinMs;
   }
 
   metrics(): readonly Metric[] {
@@ -322,6 +342,8 @@ export class RaftNode implements NodeApi {
     await this.#until(handOverMs, () => this.#writer.startedAt === null);
     if (this.#isDeaf()) return;
     this.#state = "stopped";
+    // Whatever came while the last write was under way.
+    this.#rejectClients("stopping", `node ${this.id} is stopping`);
     this.#exchanges.close();
     this.#host.timer.clear();
     this.#emit({ type: "stopped" });
@@ -449,7 +471,8 @@ export class RaftNode implements NodeApi {
   /** A disk that takes longer than an election: whoever leads must be able to write. */
   #reportStall(now: number): void {
     const { startedAt } = this.#writer;
-    if (startedAt === null || this.#stallReported) return;
+    // Only an answered write of the core's ends a stall: there must be one under way.
+    if (startedAt === null || this.#stallReported || this.#issuedWrite <= this.#durableWrite) return;
     if (now - startedAt < this.#options.timings.electionTimeoutMinMs) return;
     this.#stallReported = true;
     this.#raft.step({ type: "storage-stalled" }, now);
@@ -476,9 +499,14 @@ export class RaftNode implements NodeApi {
     if (this.#reads.hasWaiting && leader !== null) {
       this.#raft.step({ type: "read", readId: this.#reads.start(now) }, now);
     }
-    if (!this.#commands.hasUnsent || leader === null || now < this.#commands.holdUntil) return;
-    if (role === "Leader") this.#proposeOwn(now);
-    else this.#forwardOwn(leader, now);
+    if (!this.#commands.hasUnsent || now < this.#commands.holdUntil) return;
+    if (role === "Leader") {
+      this.#proposeOwn(now);
+      return;
+    }
+    this.#commands.rejectStaying((outcome) => this.#deposed(outcome, leader));
+    // One call at a time: what comes meanwhile goes with the next.
+    if (leader !== null && this.#exchanges.isIdle(leader)) this.#forwardOwn(leader, now);
   }
 
   #proposeOwn(now: number): void {
@@ -486,7 +514,7 @@ export class RaftNode implements NodeApi {
       const origin = this.#commands.origin(pending);
       const result = this.#propose(origin, pending, now);
       if (result.outcome === "appended") {
-        this.#commands.recordProposed(pending, result.index);
+        this.#commands.recordProposed(pending, result.index, result.term);
       } else if (result.outcome === "applied") {
         // Applied already, and answered then.
       } else if (result.reason === "overloaded" && !pending.proposed && pending.openCalls.size === 0) {
@@ -500,7 +528,13 @@ export class RaftNode implements NodeApi {
   #forwardOwn(leader: NodeId, now: number): void {
     const batch = this.#commands.takeUnsent(this.#raft.settings.maxMessageBytes);
     if (batch.length > 0) this.#exchanges.post(this.#commands.forward(batch, leader, now), false);
-    if (this.#commands.hasUnsent) this.#schedule();
+  }
+
+  /** What becomes of a command that was for this node as leader only. */
+  #deposed(outcome: "none" | "unknown", leader: NodeId | null): RaftLiteError {
+    if (outcome === "none") return this.#notLeader(leader);
+    const message = "this node lost its leadership; the command may have been carried out, or may yet be";
+    return new RaftLiteError("not-leader", message, { status: 503, details: { outcome, leader } });
   }
 
   #takeForward({ from, to, boot, call, commands }: Forward, now: number): void {
@@ -540,6 +574,7 @@ export class RaftNode implements NodeApi {
     this.#deadline = work.deadline;
     const persisted = work.persist && this.#stage(work.persist.entries);
     for (const trace of work.trace) this.#trace(trace, now);
+    if (persisted) this.#emitAppended(persisted);
     // Ranges are filled at once: a later event may take the entries away.
     for (const message of work.send) this.#exchanges.post(this.#fill(message), false);
     if (work.persist && persisted) {
@@ -548,8 +583,14 @@ export class RaftNode implements NodeApi {
       this.#writer.add({ number, entries: persisted, ...(hardState && { hardState }) });
     }
     const waiting = work.sendAfter.map((message) => this.#fill(message));
-    if (waiting.length > 0) this.#afterWrite.push({ number: this.#issuedWrite, messages: waiting });
-    this.#exchanges.endTurn(waiting, this.#issuedWrite);
+    if (this.#issuedWrite <= this.#durableWrite) {
+      // The write that an answer waits for may have completed later in this very turn.
+      for (const message of waiting) this.#exchanges.post(message, false);
+      this.#exchanges.endTurn([], this.#issuedWrite);
+    } else {
+      if (waiting.length > 0) this.#afterWrite.push({ number: this.#issuedWrite, messages: waiting });
+      this.#exchanges.endTurn(waiting, this.#issuedWrite);
+    }
     if (work.commit) this.#commit(work.commit.first, work.commit.last);
     for (const { readId, readIndex } of work.reads) this.#reads.recordOutcome(readId, readIndex);
     if (this.#raft.hardStateIsDurable()) this.#view = this.#raft.view();
@@ -565,9 +606,9 @@ export class RaftNode implements NodeApi {
 
   #fill(message: OutgoingMessage): NodeMessage {
     if (message.type !== "AppendEntries") return message;
-    const { range, upTo: _upTo, ...header } = message;
+    const { range, upTo, maxBytes, ...header } = message;
     if (range.last < range.first) return { ...header, entries: [] };
-    const limit = this.#raft.settings.maxMessageBytes;
+    const limit = upTo ? maxBytes : Number.POSITIVE_INFINITY;
     return { ...header, entries: this.#tail.read(range.first, range.last, limit) };
   }
 
@@ -591,14 +632,15 @@ export class RaftNode implements NodeApi {
 
   #applySome(): void {
     const before = this.#applier.applied;
+    const leader = this.#raft.view().leader ?? this.#view.leader ?? "";
     this.#applier.applySome((entry, result) => {
-      this.#commands.complete(entry, this.#view.leader ?? this.id, result);
+      this.#commands.complete(entry, leader, result);
       this.#emitCommand("entry-applied", entry);
     });
     const { applied } = this.#applier;
     if (applied > before) {
       if (this.#unapplied) this.#forgetApplied();
-      this.#commands.recordApplied(applied);
+      this.#commands.recordApplied(applied, this.#applier.appliedTerm);
     }
     this.#reads.release(applied);
     if (this.#applier.isBehind) this.#schedule();
@@ -682,9 +724,15 @@ export class RaftNode implements NodeApi {
       this.#directory.setConfiguration(view.configurationIndex === 0 ? null : view.configuration);
     }
     this.#emit(trace);
-    if (trace.type !== "appended" || !this.#options.onEvent) return;
-    for (const entry of this.#tail.range(trace.first, trace.last)) {
-      if (entry.kind === "command") this.#emitCommand("entry-appended", entry, trace.leader);
+  }
+
+  /** What a turn leaves in the log; entries that came and went within it are told by the core's own events. */
+  #emitAppended(entries: readonly LogEntry[]): void {
+    if (!this.#options.onEvent) return;
+    const { role, term } = this.#raft.view();
+    for (const entry of entries) {
+      if (entry.kind !== "command") continue;
+      this.#emitCommand("entry-appended", entry, role === "Leader" && entry.term === term);
     }
   }
 

@@ -23,6 +23,8 @@ export interface Refusal {
   readonly message: string;
 }
 
+const TWINS = "one-node-at-two-addresses";
+
 /** What is known of a listed address. */
 interface Listed {
   readonly address: string;
@@ -35,6 +37,9 @@ interface Listed {
   clusterId: string | null;
   problem: Refusal | null;
 }
+
+/** Callers whose word is kept until they are found: as many as a list could name. */
+const mostStrangers = 32;
 
 export interface DirectoryOptions {
   readonly id: NodeId;
@@ -56,6 +61,8 @@ export class PeerDirectory {
   #clusterId: string | null;
   #configuration: Configuration | null = null;
   #learnedAddress: string | null = null;
+  /** How nodes that are not found yet have dialled this one. */
+  readonly #dialledBy = new Map<NodeId, string>();
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
@@ -147,7 +154,10 @@ export class PeerDirectory {
       if (refusal === null) listed.found = { id: other.id, storeId: other.storeId };
       listed.clusterId = other.clusterId;
     }
-    if (refusal === null) this.#adopt(other);
+    if (refusal === null) {
+      this.adopt(other);
+      this.#learnedAddress ??= this.#dialledBy.get(other.id) ?? null;
+    }
     return refusal;
   }
 
@@ -169,19 +179,25 @@ export class PeerDirectory {
     const twin = this.#listed.find((one) => one !== listed && one.found?.id === other.id);
     if (!twin) return null;
     return twin.found?.storeId === other.storeId
-      ? refuse(
-          "one-node-at-two-addresses",
-          `${twin.address} and ${address} are the same node ${other.id}: list it once`,
-        )
+      ? refuse(TWINS, `${twin.address} and ${address} are the same node ${other.id}: list it once`)
       : refuse(
           "duplicate-id",
           `two nodes answer as ${other.id}, at ${twin.address} and at ${address}: give each an id of its own`,
         );
   }
 
-  /** Why a node that introduces itself so cannot be dealt with; null when it can. `address`: where it was found. */
+  /**
+   * Why a node that introduces itself so cannot be dealt with; null when it can. `address`: where it was found; null
+   * for one that calls.
+   */
   refusalOf(other: Introduction, address: string | null): Refusal | null {
     const { id, storeId } = this.#options;
+    if (address === null && this.#clusterId === null) {
+      const twins = this.#twins();
+      if (twins !== null) {
+        return refuse(twins.code, `node ${id} takes no part until its list is mended: ${twins.message}`);
+      }
+    }
     const who = address === null ? `node ${other.id}` : `node ${other.id} at ${address}`;
     if (other.version !== protocolVersion) {
       return refuse(
@@ -223,23 +239,25 @@ export class PeerDirectory {
   }
 
   /** A bound peer that holds the entry this node holds too proves that entry committed. */
-  #adopt(other: Introduction): void {
+  adopt(other: Introduction): void {
     if (this.#clusterId !== null || other.clusterId === null) return;
     if (this.#configuration?.clusterId === other.clusterId) this.#clusterId = other.clusterId;
   }
 
-  /** What an accepted introduction teaches when it came with a call: the caller's view of where this node is. */
+  /** Somebody has dialled this node: where its list says that it is. A stranger's word counts once it is found. */
   recordCall(other: Introduction, dialled: string): void {
-    if (dialled !== "" && this.#learnedAddress === null && URL.canParse(dialled))
-      this.#learnedAddress = dialled;
-    this.#adopt(other);
+    if (this.#learnedAddress !== null || !URL.canParse(dialled)) return;
+    if (this.hears(other)) this.#learnedAddress = dialled;
+    else if (this.#dialledBy.size < mostStrangers) this.#dialledBy.set(other.id, dialled);
   }
 
   /** Whether this node takes messages from the one introduced, which has passed `refusalOf`. */
   hears(other: Introduction): boolean {
     // A bound node hears its own cluster alone, and only it: an unbound one learns the id from the answer first.
     if (this.#clusterId !== null) return other.clusterId === this.#clusterId;
-    // Before that, whoever this node itself has found at a listed address, or in the log's own configuration.
+    // Before that, whoever this node itself has found at a listed address, or in the log's own configuration; and
+    // nobody before it has looked at them all, or it would have joined before it sees that its list is wrong.
+    if (!this.#listIsKnown()) return false;
     const member = this.#configuration && findMember(this.#configuration, other.id);
     const known = member?.storeId ?? this.#found(other.id)?.storeId;
     return known === other.storeId;
@@ -248,7 +266,7 @@ export class PeerDirectory {
   /** The stand-in for a configuration while the log has none; null: take no part yet. */
   provisional(): Configuration | null {
     const { id, storeId, candidateClusterId } = this.#options;
-    if (this.#clusterId !== null || !this.#listIsKnown()) return null;
+    if (this.#clusterId !== null || !this.#listIsKnown() || this.#twins() !== null) return null;
     const others = this.#others();
     // A listed node that has a cluster already proves that it exists: this one is to join it, not to found another.
     if (others.some(({ clusterId }) => clusterId !== null)) return null;
@@ -264,7 +282,10 @@ export class PeerDirectory {
     const configuration = this.#configuration;
     if (!configuration?.slots.some(({ id }) => id === null)) return null;
     for (const { address, found, problem } of this.#others()) {
-      if (found && problem === null && !findMember(configuration, found.id)) return { ...found, address };
+      if (!found || problem !== null || findMember(configuration, found.id)) continue;
+      // Where a member lives there is no open slot: a node that took its place is a new member, not the missing one.
+      if (configuration.slots.some((slot) => slot.id !== null && slot.address === address)) continue;
+      return { ...found, address };
     }
     return null;
   }
@@ -323,13 +344,19 @@ export class PeerDirectory {
     return this.#listed.find((listed) => listed.address === address);
   }
 
+  /** Whoever was first found under an id, whatever came to light there since. */
   #found(id: NodeId): Listed["found"] {
-    return this.#listed.find((listed) => listed.found?.id === id && listed.problem === null)?.found ?? null;
+    return this.#listed.find((listed) => listed.found?.id === id)?.found ?? null;
   }
 
   /** An entry of the list may be this node itself: until all have been asked once, its length means nothing. */
   #listIsKnown(): boolean {
     return this.#listed.every(({ tried }) => tried);
+  }
+
+  /** Two entries of the own list that are one node: whoever counts with such a list counts a node too many. */
+  #twins(): Refusal | null {
+    return this.#listed.find(({ problem }) => problem?.code === TWINS)?.problem ?? null;
   }
 
   #size(): number {

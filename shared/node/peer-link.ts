@@ -1,3 +1,4 @@
+import type { AppendEntries } from "../raft/types.ts";
 import type { NodeMessage } from "./wire.ts";
 
 /**
@@ -29,6 +30,7 @@ export class PeerLink {
   add(message: NodeMessage, afterWrite: boolean): void {
     if (isAnswer(message) && this.#answer(message, afterWrite)) return;
     const queue = this.#queues[laneOf(message)];
+    if (message.type === "AppendEntries" && message.entries.length > 0) dropRepeated(queue, message);
     if (isSuperseding(message)) {
       const older = queue.findIndex((queued) => queued.type === message.type && isSuperseding(queued));
       if (older >= 0) queue.splice(older, 1);
@@ -36,13 +38,27 @@ export class PeerLink {
     queue.push(message);
   }
 
-  /** Takes the next batch of an idle lane; its call is under way until `finish`. */
+  /** Takes the next batch of an idle lane, bounded in size; its call is under way until `finish`. */
   take(lane: Lane): readonly NodeMessage[] {
-    if (this.#underWay[lane] || this.#queues[lane].length === 0) return [];
-    const batch = this.#queues[lane];
-    this.#queues[lane] = [];
+    const queue = this.#queues[lane];
+    if (this.#underWay[lane] || queue.length === 0) return [];
+    let count = 0;
+    let bytes = 0;
+    for (const message of queue) {
+      bytes += payloadBytes(message);
+      if (count > 0 && bytes > batchBytes) break;
+      count++;
+    }
     this.#underWay[lane] = true;
-    return batch;
+    return queue.splice(0, count);
+  }
+
+  isIdle(lane: Lane): boolean {
+    return !this.#underWay[lane] && this.#queues[lane].length === 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.isIdle("entries") && this.isIdle("control") && this.#slots.length === 0;
   }
 
   finish(lane: Lane): void {
@@ -71,6 +87,23 @@ export class PeerLink {
       this.#slots.find(({ waitsFor }) => waitsFor > 0 === afterWrite);
     slot?.messages.push(message);
     return slot !== undefined;
+  }
+}
+
+/** Payloads of one call. In JSON a byte may become six, and a call's body is at most 16 MiB. */
+const batchBytes = 2 << 20;
+
+function payloadBytes(message: NodeMessage): number {
+  if (message.type === "AppendEntries") return message.entries.reduce((sum, { size }) => sum + size, 0);
+  if (message.type === "Forward") return message.commands.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  return 0;
+}
+
+/** A leader that starts again from an index has given up what waits here from that index on. */
+function dropRepeated(queue: NodeMessage[], { prevLogIndex }: AppendEntries): void {
+  for (let at = queue.length - 1; at >= 0; at--) {
+    const queued = queue[at];
+    if (queued?.type === "AppendEntries" && queued.prevLogIndex >= prevLogIndex) queue.splice(at, 1);
   }
 }
 

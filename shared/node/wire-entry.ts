@@ -96,5 +96,8 @@ function decodeConfiguration(fields: Fields): Configuration {
     const id = slot.textOrNull("id");
     return id === null ? { id, address } : { id, storeId: slot.text("storeId"), address };
   });
+  const ids = slots.map(({ id }) => id).filter((id) => id !== null);
+  if (ids.length === 0 || new Set(ids).size < ids.length)
+    throw badMessage("a configuration names each member once");
   return { clusterId: fields.text("clusterId"), slots };
 }

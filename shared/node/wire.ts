@@ -147,7 +147,7 @@ export function decodeMessage(fields: Fields, from: NodeId, to: NodeId): NodeMes
   if (type === "ForwardResponse") return decodeForwardResponse(fields, from, to);
   const decode = decoders[type as Message["type"]];
   if (!Object.hasOwn(decoders, type) || decode === undefined) return null;
-  return decode(fields, { from, to, term: fields.count("term") });
+  return decode(fields, { from, to, term: termOf(fields) });
 }
 
 interface Envelope {
@@ -160,7 +160,7 @@ const decoders: { readonly [Type in Message["type"]]: (fields: Fields, envelope:
   RequestVote: (fields, envelope) => ({
     type: "RequestVote",
     ...envelope,
-    candidateId: fields.text("candidateId"),
+    candidateId: senderOf(fields, "candidateId", envelope),
     lastLogIndex: fields.count("lastLogIndex"),
     lastLogTerm: fields.count("lastLogTerm"),
     preVote: fields.booleanOr("preVote", false),
@@ -194,6 +194,32 @@ const decoders: { readonly [Type in Message["type"]]: (fields: Fields, envelope:
   }),
 };
 
+/** Nobody stands, or leads, in another's name. */
+function senderOf(fields: Fields, name: string, { from }: Envelope): NodeId {
+  const id = fields.text(name);
+  if (id !== from) throw badMessage(`field "${name}" names ${id}, but the message comes from ${from}`);
+  return id;
+}
+
+/** A leader that beat more seldom than once a minute would keep its followers from ever electing another. */
+const longestHeartbeatMs = 60_000;
+
+function heartbeatOf(fields: Fields): number {
+  const heartbeatMs = fields.countOr("heartbeatMs", 0);
+  if (heartbeatMs > longestHeartbeatMs)
+    throw badMessage(`field "heartbeatMs" is above ${longestHeartbeatMs}`);
+  return heartbeatMs;
+}
+
+/** Terms rise by one an election: far from here to 2^53, where numbers end, and no node may be sent there. */
+const highestTerm = 2 ** 48;
+
+function termOf(fields: Fields): number {
+  const term = fields.count("term");
+  if (term > highestTerm) throw badMessage(`field "term" is above ${highestTerm}`);
+  return term;
+}
+
 function decodeAppendEntries(fields: Fields, envelope: Envelope): AppendEntries {
   const prevLogIndex = fields.count("prevLogIndex");
   const prevLogTerm = fields.count("prevLogTerm");
@@ -201,19 +227,21 @@ function decodeAppendEntries(fields: Fields, envelope: Envelope): AppendEntries 
     decodeEntry(value, prevLogIndex + 1 + position, `entry ${position}`),
   );
   let term = prevLogTerm;
+  if ((prevLogIndex === 0) !== (prevLogTerm === 0)) throw badMessage("only index 0 has term 0");
   for (const entry of entries) {
-    if (entry.term < term) throw badMessage("terms of entries fall");
+    if (entry.term < term || entry.term === 0) throw badMessage("terms of entries rise from 1");
     term = entry.term;
   }
   if (term > envelope.term) throw badMessage("an entry's term is above the message's");
   return {
     type: "AppendEntries",
     ...envelope,
-    leaderId: fields.text("leaderId"),
+    leaderId: senderOf(fields, "leaderId", envelope),
     prevLogIndex,
     prevLogTerm,
     leaderCommit: fields.count("leaderCommit"),
-    heartbeatMs: fields.countOr("heartbeatMs", 0),
+    heartbeatMs: heartbeatOf(fields),
+    ...(fields.has("logClusterId") && { logClusterId: fields.text("logClusterId") }),
     round: fields.countOr("round", 0),
     entries,
   };

@@ -131,7 +131,7 @@ export function onRequestVote(core: Core, message: RequestVote): void {
 function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
   const { state } = core;
   if (message.term <= state.term) return "old-term";
-  if (isUnknownBeforeBootstrap(core, message.candidateId)) return "unknown-candidate";
+  if (isUnknownBeforeBootstrap(core, message)) return "unknown-candidate";
   if (hasLiveLeader(core)) return "leader-alive";
   if (!isUpToDate(state.log, message.lastLogTerm, message.lastLogIndex)) return "log-behind";
   return goesFirst(core, message) ? "rival" : null;
@@ -144,7 +144,8 @@ function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
  */
 function goesFirst({ state, settings }: Core, rival: RequestVote): boolean {
   const { role, log } = state;
-  if (role.type !== "pre-candidate" || role.cause !== "peer-lost" || rival.term !== state.term + 1) return false;
+  if (role.type !== "pre-candidate" || role.cause !== "peer-lost" || rival.term !== state.term + 1)
+    return false;
   if (rival.lastLogTerm !== lastTerm(log) || rival.lastLogIndex !== log.lastIndex) return false;
   return settings.id < rival.candidateId;
 }
@@ -160,7 +161,7 @@ function standBack(core: Core): void {
 function considerVote(core: Core, message: RequestVote): VoteRefusal | null {
   const { state } = core;
   if (message.term < state.term) return "old-term";
-  if (isUnknownBeforeBootstrap(core, message.candidateId)) return "unknown-candidate";
+  if (isUnknownBeforeBootstrap(core, message)) return "unknown-candidate";
   // Stickiness (thesis 4.2.3): a term is not even looked at while a leader is alive, unless that leader sent it.
   if (!message.leadershipTransfer && hasLiveLeader(core)) return "leader-alive";
   if (message.term > state.term) becomeFollower(core, message.term, null, "higher-term");
@@ -170,13 +171,14 @@ function considerVote(core: Core, message: RequestVote): VoteRefusal | null {
 }
 
 /**
- * A configuration tells who may lead; a voter answers whoever asks (thesis 4.1), since its own may be old. Before the
- * first one there is only the list of peers that this node was given and has found: nobody else gets its vote.
+ * A configuration tells who may lead; a voter answers whoever asks (thesis 4.1), since its own may be old or missing,
+ * and a candidate with a log carries the one that governs. Before any there is only the list of peers that this node
+ * was given and has found: to found a cluster, nobody else gets its vote.
  */
-function isUnknownBeforeBootstrap(core: Core, candidate: NodeId): boolean {
+function isUnknownBeforeBootstrap(core: Core, { candidateId, lastLogIndex }: RequestVote): boolean {
   const { state } = core;
-  if (state.configurations.length > 0) return false;
-  return state.provisional === null || !isMember(state.provisional, candidate);
+  if (state.configurations.length > 0 || lastLogIndex > 0) return false;
+  return state.provisional === null || !isMember(state.provisional, candidateId);
 }
 
 function hasLiveLeader(core: Core): boolean {

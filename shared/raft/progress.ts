@@ -22,6 +22,8 @@ export interface Progress {
   sentCommit: LogIndex;
   /** When entries were last sent, or acknowledged: past a limit they are taken for lost. */
   movedAt: number;
+  /** What one message may hold: halved by every loss, so that it fits through a slow link in time. */
+  maxBytes: number;
 }
 
 export interface Inflight {
@@ -34,7 +36,10 @@ export interface Window {
   readonly maxInflightBytes: number;
 }
 
-export function createProgress(id: NodeId, nextIndex: LogIndex, now: number): Progress {
+/** A message is not made smaller than this for a slow link. */
+const leastBytes = 16 << 10;
+
+export function createProgress(id: NodeId, nextIndex: LogIndex, now: number, maxBytes: number): Progress {
   return {
     id,
     state: "probe",
@@ -48,6 +53,7 @@ export function createProgress(id: NodeId, nextIndex: LogIndex, now: number): Pr
     sentRound: 0,
     sentCommit: 0,
     movedAt: now,
+    maxBytes,
   };
 }
 
@@ -71,10 +77,19 @@ export function recordSent(progress: Progress, last: LogIndex, bytes: number | u
   progress.nextIndex = last + 1;
 }
 
-/** An acknowledgement up to `matchIndex`. Returns whether it brought anything new. */
-export function recordAcknowledged(progress: Progress, matchIndex: LogIndex, now: number): boolean {
+/**
+ * An acknowledgement up to `matchIndex`. Returns whether it brought anything new. `maxBytes`: what one message may
+ * hold at most on a link that is fast enough.
+ */
+export function recordAcknowledged(
+  progress: Progress,
+  matchIndex: LogIndex,
+  now: number,
+  maxBytes: number,
+): boolean {
   const advanced = matchIndex > progress.matchIndex;
   if (advanced) {
+    progress.maxBytes = Math.min(maxBytes, 2 * progress.maxBytes);
     progress.matchIndex = matchIndex;
     progress.movedAt = now;
   }
@@ -106,9 +121,13 @@ export function recordRejected(progress: Progress, rejected: LogIndex, hint: Log
   return true;
 }
 
-/** What was under way may be lost: start again behind what is known to have arrived. */
+/**
+ * What was under way may be lost: start again behind what is known to have arrived, with less at a time. A probe stays
+ * as it is until the next heartbeat, so that a dead follower is not asked without pause.
+ */
 export function recordLost(progress: Progress): void {
-  becomeProbe(progress, progress.state === "probe" ? progress.nextIndex : progress.matchIndex + 1);
+  progress.maxBytes = Math.max(leastBytes, progress.maxBytes / 2);
+  if (progress.state === "replicate") becomeProbe(progress, progress.matchIndex + 1);
 }
 
 function becomeProbe(progress: Progress, nextIndex: LogIndex): void {

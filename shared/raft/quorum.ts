@@ -56,10 +56,10 @@ export function voteResult(configuration: Configuration, votes: Votes): VoteResu
  */
 export function quorumValue(
   configuration: Configuration,
-  valueOf: (id: NodeId) => number,
+  reachedBy: (id: NodeId) => number,
   absent: number,
 ): number {
-  const values = configuration.slots.map((slot) => (slot.id === null ? absent : valueOf(slot.id)));
+  const values = configuration.slots.map((slot) => (slot.id === null ? absent : reachedBy(slot.id)));
   values.sort((a, b) => b - a);
   return values[quorumSize(configuration) - 1] ?? absent;
 }

@@ -57,6 +57,8 @@ export interface RestoredState {
   readonly commitIndex: LogIndex;
 }
 
+const largestLeap = 2 ** 32;
+
 const accepted: StepResult = { accepted: true, first: 0, term: 0 };
 
 /**
@@ -154,6 +156,8 @@ export class Raft {
   #receive(message: Message): void {
     const core = this.#core;
     if (message.to !== core.settings.id || message.from === core.settings.id) return;
+    // Terms rise by one an election. A leap like this is no election: nobody follows into a term with no successor.
+    if (message.term > core.state.term + largestLeap) return;
     switch (message.type) {
       case "RequestVote":
         onRequestVote(core, message);

@@ -82,7 +82,10 @@ export function followConfiguration(core: Core, leader: LeaderState): void {
   const known = new Map(leader.progress.map((progress) => [progress.id, progress]));
   leader.progress.length = 0;
   for (const { id } of others) {
-    leader.progress.push(known.get(id) ?? createProgress(id, core.state.log.lastIndex, core.state.now));
+    leader.progress.push(
+      known.get(id) ??
+        createProgress(id, core.state.log.lastIndex, core.state.now, core.settings.maxMessageBytes),
+    );
   }
 }
 
@@ -113,16 +116,23 @@ export function onAppendEntries(core: Core, message: AppendEntries): void {
   }
   // A second leader of one term cannot be (election safety, paper 5.2): whoever claims it is no peer of ours.
   if (message.term === state.term && state.leader !== null && state.leader !== message.leaderId) return;
+  if (contradictsCommitted(core, message)) return;
   state.announcedHeartbeatMs = message.heartbeatMs;
   state.peerLostUntil = 0;
   becomeFollower(core, message.term, message.leaderId, "higher-term");
 
+  const founding = isOtherFounding(core, message);
+  if (founding && message.prevLogIndex > 0) {
+    rejectAppend(core, message, 0);
+    return;
+  }
   if (message.prevLogIndex >= state.commitIndex) {
     if (termAt(state.log, message.prevLogIndex) !== message.prevLogTerm) {
       rejectAppend(core, message, findConflictByTerm(state.log, message.prevLogIndex, message.prevLogTerm));
       return;
     }
   }
+  if (founding && message.entries.length > 0) truncateLog(core, 1);
   // Below the commit index the logs agree already (leader completeness, paper 5.4): only what is above is looked at.
   const before = state.log.lastIndex;
   let first = 0;
@@ -147,6 +157,35 @@ export function onAppendEntries(core: Core, message: AppendEntries): void {
   const proven = message.prevLogIndex + message.entries.length;
   commitTo(core, Math.min(message.leaderCommit, proven));
   acknowledge(core, message, Math.max(proven, Math.min(state.commitIndex, state.log.lastIndex)));
+}
+
+/**
+ * No leader disagrees with what is committed (leader completeness, paper 5.4), and no cluster takes another's name:
+ * whoever does is no peer of ours, and is not answered.
+ */
+function contradictsCommitted({ state }: Core, message: AppendEntries): boolean {
+  if (state.commitIndex === 0) return false;
+  if (
+    message.prevLogIndex < state.commitIndex &&
+    termAt(state.log, message.prevLogIndex) !== message.prevLogTerm
+  ) {
+    return true;
+  }
+  const clusterId = state.configurations[0]?.configuration.clusterId;
+  return message.entries.some(({ index, term, configuration }) => {
+    if (configuration && configuration.clusterId !== clusterId) return true;
+    return index <= state.commitIndex && termAt(state.log, index) !== term;
+  });
+}
+
+/**
+ * The leader's log begins with another first entry, though perhaps of the same term: a voter that lost its disk before
+ * anything was committed can have elected twice in it. Nothing of this log is committed, so all of it gives way.
+ */
+function isOtherFounding({ state }: Core, { logClusterId }: AppendEntries): boolean {
+  const own = state.configurations[0]?.configuration.clusterId;
+  if (state.commitIndex > 0 || own === undefined || logClusterId === undefined) return false;
+  return own !== logClusterId;
 }
 
 /** An acknowledgement says "durable". One without new entries need not wait for the disk: it promises less. */
@@ -206,7 +245,8 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
   if (message.success) {
     // Nobody can hold more of this log than there is.
     if (message.matchIndex > state.log.lastIndex) return;
-    if (recordAcknowledged(progress, message.matchIndex, state.now)) advanceCommit(core);
+    if (recordAcknowledged(progress, message.matchIndex, state.now, core.settings.maxMessageBytes))
+      advanceCommit(core);
   } else {
     const hint = findConflictByTerm(state.log, message.conflictIndex, message.conflictTerm);
     recordRejected(progress, message.prevLogIndex, hint);
@@ -246,7 +286,7 @@ function matchOf(core: Core, leader: LeaderState, id: NodeId): number {
 export function onUnreachable(core: Core, peer: NodeId): void {
   if (core.state.role.type !== "leader") return;
   const progress = core.state.role.progress.find(({ id }) => id === peer);
-  if (progress?.state === "replicate") recordLost(progress);
+  if (progress) recordLost(progress);
 }
 
 export function onLeaderDeadline(core: Core): void {
@@ -317,7 +357,7 @@ function flushPeer(core: Core, leader: LeaderState, progress: Progress): void {
 
 function nextRange(core: Core, progress: Progress): EntryRange {
   const { log } = core.state;
-  const { maxMessageBytes, maxMessageEntries } = core.settings;
+  const { maxMessageEntries } = core.settings;
   const first = progress.nextIndex;
   const limit = Math.min(log.lastIndex, first + maxMessageEntries - 1);
   let last = first;
@@ -325,7 +365,7 @@ function nextRange(core: Core, progress: Progress): EntryRange {
   let bytes = log.sizes[first - log.sizesFirst] ?? 0;
   while (last < limit) {
     bytes += log.sizes[last + 1 - log.sizesFirst] ?? 0;
-    if (bytes > maxMessageBytes) break;
+    if (bytes > progress.maxBytes) break;
     last++;
   }
   return { first, last };
@@ -341,7 +381,12 @@ function sendAppend(
 ): void {
   const { state, settings, out } = core;
   const prevLogTerm = termAt(state.log, prevLogIndex);
-  invariant(prevLogTerm !== undefined, "entries before a message are in the log", () => `${prevLogIndex}`);
+  const configuration = configurationOf(state);
+  invariant(
+    prevLogTerm !== undefined && configuration !== null,
+    "entries before a message are in the log",
+    () => `${prevLogIndex}`,
+  );
   const proven = upTo ? prevLogIndex : Math.max(prevLogIndex, range.last);
   const leaderCommit = Math.min(state.commitIndex, proven);
   out.send.push({
@@ -354,8 +399,10 @@ function sendAppend(
     prevLogTerm,
     range,
     upTo,
+    maxBytes: progress.maxBytes,
     leaderCommit,
     heartbeatMs: settings.heartbeatMs,
+    logClusterId: configuration.clusterId,
     round: leader.round,
   });
   progress.sentRound = leader.round;

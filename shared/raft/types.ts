@@ -92,6 +92,8 @@ interface AppendEntriesHeader extends Envelope {
   readonly leaderCommit: LogIndex;
   /** The leader's heartbeat interval: followers derive their election timeout from it. */
   readonly heartbeatMs: number;
+  /** The cluster that the leader's first entry founds; absent from messages made by hand. */
+  readonly logClusterId?: string;
   /** Counts the leader's confirmation rounds; echoed, so that a read knows which acknowledgements came after it. */
   readonly round: number;
 }
@@ -106,6 +108,8 @@ export interface AppendEntriesRange extends AppendEntriesHeader {
   readonly range: EntryRange;
   /** The loop may send a shorter, non-empty prefix of the range: the sizes of these entries are not known here. */
   readonly upTo: boolean;
+  /** How much such a prefix may take, beyond its first entry. */
+  readonly maxBytes: number;
 }
 
 export interface AppendEntriesResponse extends Envelope {
