@@ -1,11 +1,10 @@
-import { RaftLiteError } from "../errors.ts";
+import type { RaftLiteError } from "../errors.ts";
 import type { RaftSettings } from "../raft/core.ts";
 import { defaultLimits } from "../raft/core.ts";
 import { Raft } from "../raft/raft.ts";
 import type {
   Entry,
   LogIndex,
-  Member,
   NodeId,
   OutgoingMessage,
   RaftEvent,
@@ -13,7 +12,7 @@ import type {
   RaftView,
   Work,
 } from "../raft/types.ts";
-import type { LogEntry, Origin, Payload } from "../storage/entry.ts";
+import type { LogEntry } from "../storage/entry.ts";
 import { LogStore } from "../storage/log-store.ts";
 import type { DurableStorage } from "../storage/port.ts";
 import type {
@@ -29,18 +28,21 @@ import type {
 } from "./api.ts";
 import { Applier } from "./applier.ts";
 import { ClientReads } from "./client-reads.ts";
+import { CommandRouter } from "./command-router.ts";
 import { Commands } from "./commands.ts";
 import type { Timings } from "./defaults.ts";
-import type { NodeEventSink, NodeTrace } from "./events.ts";
+import type { NodeEventSink } from "./events.ts";
 import { Exchanges } from "./exchanges.ts";
 import { LogTail } from "./log-tail.ts";
+import { NodeReporter } from "./node-reporter.ts";
 import { healthOf, metricsOf, statusOf } from "./node-status.ts";
 import type { ListedPeer } from "./peer-directory.ts";
 import { PeerDirectory } from "./peer-directory.ts";
 import type { Host } from "./ports.ts";
+import { notLeaderError, overloadedError, tooLargeError, unavailableError } from "./refusals.ts";
 import { answerSingle } from "./single-message.ts";
 import type { StateMachine } from "./state-machine.ts";
-import type { Forward, ForwardResult, NodeMessage } from "./wire.ts";
+import type { NodeMessage } from "./wire.ts";
 import { Writer } from "./writer.ts";
 
 export interface NodeOptions {
@@ -88,6 +90,8 @@ export class RaftNode implements NodeApi {
   readonly #applier: Applier;
   readonly #commands: Commands;
   readonly #reads: ClientReads;
+  readonly #router: CommandRouter;
+  readonly #reporter: NodeReporter;
   #queue: (RaftEvent | NodeMessage)[] = [];
   /** Messages that wait for a write, by its number. */
   #afterWrite: { readonly number: number; readonly messages: readonly NodeMessage[] }[] = [];
@@ -98,14 +102,8 @@ export class RaftNode implements NodeApi {
   #state: "new" | "running" | "stopping" | "stopped" | "failed" = "new";
   /** As it would be found after a crash: not moved while a term or a vote is on its way to the disk. */
   #view: RaftView;
-  #leaderKey = "";
   #provisionalKey = "";
   #stallReported = false;
-  /** Commands in the log that are not applied yet, at a leader: one that comes again is not appended again. */
-  #unapplied: Map<string, LogIndex> | null = null;
-  /** The newest forward taken in from each node, so that a late copy is not taken in again. */
-  readonly #forwards = new Map<NodeId, { readonly boot: number; readonly call: number }>();
-  readonly #counters = { elections: 0, commands: 0, reads: 0, messages: 0, truncations: 0 };
   #whenIdle: (() => void)[] = [];
 
   private constructor(options: NodeOptions, log: LogStore) {
@@ -114,6 +112,7 @@ export class RaftNode implements NodeApi {
     this.#options = options;
     this.#host = host;
     this.#log = log;
+    this.#reporter = new NodeReporter(options.onEvent, host.clock, options.stateMachine);
     this.#tail = new LogTail(log);
     this.#applier = new Applier(storage, options.stateMachine, log, this.#tail);
     const settings: RaftSettings = {
@@ -152,7 +151,8 @@ export class RaftNode implements NodeApi {
       {
         deliver: (message) => this.#enqueue(message),
         callFailed: (peer, messages, neverArrived) => this.#onCallFailed(peer, messages, neverArrived),
-        refused: (peer, address, refusal) => this.#emit({ type: "refused", peer, address, ...refusal }),
+        refused: (peer, address, refusal) =>
+          this.#reporter.report({ type: "refused", peer, address, ...refusal }),
         directoryChanged: () => this.#schedule(),
       },
       { callTimeoutMs: timings.electionTimeoutMinMs, holdMs: timings.electionTimeoutMinMs / 2 },
@@ -164,6 +164,16 @@ export class RaftNode implements NodeApi {
     });
     this.#commands = new Commands(id, log.boot);
     this.#reads = new ClientReads(log.boot);
+    this.#router = new CommandRouter({
+      raft: this.#raft,
+      tail: this.#tail,
+      applier: this.#applier,
+      commands: this.#commands,
+      reads: this.#reads,
+      exchanges: this.#exchanges,
+      entryTime: () => this.#nextTime(),
+      addressOf: (peer) => this.#directory.addressOf(peer),
+    });
   }
 
   /**
@@ -195,7 +205,7 @@ export class RaftNode implements NodeApi {
   execute(schema: number, bytes: Uint8Array, options: RequestOptions): Promise<CommandOutcome> {
     const refusal = this.#refusal(options, bytes.length);
     if (refusal) return Promise.reject(refusal);
-    this.#counters.commands++;
+    this.#reporter.counters.commands++;
     return new Promise((resolve, reject) => {
       const deadline = this.#host.clock.now() + options.timeoutMs;
       this.#commands.add({ schema, bytes, deadline, forward: options.forward, resolve, reject });
@@ -206,7 +216,7 @@ export class RaftNode implements NodeApi {
   async read(options: RequestOptions): Promise<ReadPoint> {
     const refusal = this.#refusal(options, 0);
     if (refusal) throw refusal;
-    this.#counters.reads++;
+    this.#reporter.counters.reads++;
     await new Promise<void>((resolve, reject) => {
       this.#reads.add({ deadline: this.#host.clock.now() + options.timeoutMs, resolve, reject });
       this.#schedule();
@@ -216,33 +226,16 @@ export class RaftNode implements NodeApi {
   }
 
   #refusal(options: RequestOptions, bytes: number): RaftLiteError | null {
-    const none = { outcome: "none" };
-    if (this.#state !== "running" && this.#state !== "stopping") {
-      return new RaftLiteError("stopping", `node ${this.id} is not running`, { status: 503, details: none });
-    }
-    if (bytes > maxCommandBytes) {
-      return new RaftLiteError(
-        "command-too-large",
-        `a command is at most ${maxCommandBytes} bytes, this one is ${bytes}`,
-        { status: 413 },
-      );
-    }
+    if (this.#isDeaf()) return unavailableError("stopping", this.id, "none");
+    if (bytes > maxCommandBytes) return tooLargeError(bytes, maxCommandBytes);
     const { role, leader } = this.#view;
-    if (!options.forward && role !== "Leader") return this.#notLeader(leader);
-    const waiting = this.#commands.count + this.#reads.count;
-    if (waiting >= maxWaiting || this.#commands.bytes + bytes > maxWaitingBytes) return overloaded(waiting);
-    return null;
-  }
-
-  #notLeader(leader: NodeId | null): RaftLiteError {
-    if (leader === null) {
-      return new RaftLiteError("no-leader", "No leader is known", {
-        status: 503,
-        details: { outcome: "none" },
-      });
+    if (!options.forward && role !== "Leader") {
+      return notLeaderError(leader, leader && this.#directory.addressOf(leader));
     }
-    const leaderUrl = this.#directory.addressOf(leader);
-    return new RaftLiteError("not-leader", "Not leader", { status: 403, details: { leader, leaderUrl } });
+    const waiting = this.#commands.count + this.#reads.count;
+    if (waiting >= maxWaiting || this.#commands.bytes + bytes > maxWaitingBytes)
+      return overloadedError(waiting);
+    return null;
   }
 
   status(logLimit: number): NodeStatus {
@@ -257,7 +250,7 @@ export class RaftNode implements NodeApi {
       },
       this.#directory,
       this.#tail,
-      (entry) => this.#describe(entry),
+      (entry) => this.#reporter.describe(entry),
       logLimit,
     );
   }
@@ -282,7 +275,7 @@ export class RaftNode implements NodeApi {
 
   metrics(): readonly Metric[] {
     return metricsOf(this.#view, {
-      ...this.#counters,
+      ...this.#reporter.counters,
       applied: this.#applier.applied,
       writeGroups: this.#writer.groups,
       waitingCommands: this.#commands.count,
@@ -331,22 +324,22 @@ export class RaftNode implements NodeApi {
   async stop(): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "stopping";
-    this.#emit({ type: "stopping" });
+    this.#reporter.report({ type: "stopping" });
     if (this.#raft.view().role === "Leader") {
       this.#enqueue({ type: "transfer" });
       await this.#until(handOverMs, () => this.#raft.view().role !== "Leader" || !this.#hasSuccessor());
     }
     await this.#until(drainMs, () => this.#commands.count === 0 && this.#reads.count === 0);
-    this.#rejectClients("stopping", `node ${this.id} is stopping`);
+    this.#rejectClients("stopping");
     this.#writer.start(this.#host.clock.now(), true);
     await this.#until(handOverMs, () => this.#writer.startedAt === null);
     if (this.#isDeaf()) return;
     this.#state = "stopped";
     // Whatever came while the last write was under way.
-    this.#rejectClients("stopping", `node ${this.id} is stopping`);
+    this.#rejectClients("stopping");
     this.#exchanges.close();
     this.#host.timer.clear();
-    this.#emit({ type: "stopped" });
+    this.#reporter.report({ type: "stopped" });
   }
 
   /** Somebody else is up who could lead. */
@@ -402,9 +395,9 @@ export class RaftNode implements NodeApi {
     this.#commands.expire(now, this.#view.leader);
     this.#commands.retry(now);
     this.#reads.expire(now, this.#view.leader);
-    this.#noticeLeader();
-    this.#route(now);
-    this.#work(this.#raft.takeWork(), now);
+    this.#router.noticeLeader();
+    this.#router.route(now);
+    this.#work(this.#raft.takeWork());
     this.#applySome();
     this.#writer.start(now);
     this.#exchanges.settle(this.#durableWrite, now);
@@ -420,11 +413,11 @@ export class RaftNode implements NodeApi {
   #take(event: RaftEvent | NodeMessage, now: number): void {
     switch (event.type) {
       case "Forward":
-        this.#counters.messages++;
-        this.#takeForward(event, now);
+        this.#reporter.counters.messages++;
+        this.#router.takeForward(event, now);
         return;
       case "ForwardResponse":
-        this.#counters.messages++;
+        this.#reporter.counters.messages++;
         this.#commands.recordAnswer(event, now);
         return;
       case "RequestVote":
@@ -434,7 +427,7 @@ export class RaftNode implements NodeApi {
       case "TimeoutNow":
       case "ReadIndex":
       case "ReadIndexResponse":
-        this.#counters.messages++;
+        this.#reporter.counters.messages++;
         this.#raft.step({ type: "message", message: event }, now);
         return;
       case "persisted":
@@ -461,105 +454,22 @@ export class RaftNode implements NodeApi {
     }
     if (view.role !== "Leader") return;
     const member = this.#directory.claimant();
-    if (member) this.#claim(member, now);
+    if (member) this.#raft.step({ type: "claim", member }, now);
   }
 
-  #claim(member: Member, now: number): void {
-    this.#raft.step({ type: "claim", member }, now);
+  /** When the write under way has taken too long. Only an answer to one of the core's own writes ends a stall. */
+  #stallAt(): number {
+    const { startedAt } = this.#writer;
+    const isCores = this.#issuedWrite > this.#durableWrite;
+    if (startedAt === null || this.#stallReported || !isCores) return Number.POSITIVE_INFINITY;
+    return startedAt + this.#options.timings.electionTimeoutMinMs;
   }
 
   /** A disk that takes longer than an election: whoever leads must be able to write. */
   #reportStall(now: number): void {
-    const { startedAt } = this.#writer;
-    // Only an answered write of the core's ends a stall: there must be one under way.
-    if (startedAt === null || this.#stallReported || this.#issuedWrite <= this.#durableWrite) return;
-    if (now - startedAt < this.#options.timings.electionTimeoutMinMs) return;
+    if (now < this.#stallAt()) return;
     this.#stallReported = true;
     this.#raft.step({ type: "storage-stalled" }, now);
-  }
-
-  #noticeLeader(): void {
-    const { role, term, leader } = this.#raft.view();
-    const key = `${term} ${leader} ${role === "Leader"}`;
-    if (key === this.#leaderKey) return;
-    this.#leaderKey = key;
-    this.#commands.recordLeaderChange();
-    this.#reads.recordLeaderChange();
-    this.#unapplied = null;
-    if (role !== "Leader") return;
-    this.#unapplied = new Map();
-    for (const entry of this.#tail.range(this.#applier.applied + 1, this.#tail.lastIndex)) {
-      if (entry.data.origin) this.#unapplied.set(originKey(entry.data.origin), entry.index);
-    }
-  }
-
-  /** Hands commands and reads to whoever leads. */
-  #route(now: number): void {
-    const { role, leader } = this.#raft.view();
-    if (this.#reads.hasWaiting && leader !== null) {
-      this.#raft.step({ type: "read", readId: this.#reads.start(now) }, now);
-    }
-    if (!this.#commands.hasUnsent || now < this.#commands.holdUntil) return;
-    if (role === "Leader") {
-      this.#proposeOwn(now);
-      return;
-    }
-    this.#commands.rejectStaying((outcome) => this.#deposed(outcome, leader));
-    // One call at a time: what comes meanwhile goes with the next.
-    if (leader !== null && this.#exchanges.isIdle(leader)) this.#forwardOwn(leader, now);
-  }
-
-  #proposeOwn(now: number): void {
-    for (const pending of this.#commands.takeUnsent(Number.POSITIVE_INFINITY)) {
-      const origin = this.#commands.origin(pending);
-      const result = this.#propose(origin, pending, now);
-      if (result.outcome === "appended") {
-        this.#commands.recordProposed(pending, result.index, result.term);
-      } else if (result.outcome === "applied") {
-        // Applied already, and answered then.
-      } else if (result.reason === "overloaded" && !pending.proposed && pending.openCalls.size === 0) {
-        this.#commands.reject(pending, overloaded(this.#commands.count));
-      } else {
-        this.#commands.putBack(pending, now);
-      }
-    }
-  }
-
-  #forwardOwn(leader: NodeId, now: number): void {
-    const batch = this.#commands.takeUnsent(this.#raft.settings.maxMessageBytes);
-    if (batch.length > 0) this.#exchanges.post(this.#commands.forward(batch, leader, now), false);
-  }
-
-  /** What becomes of a command that was for this node as leader only. */
-  #deposed(outcome: "none" | "unknown", leader: NodeId | null): RaftLiteError {
-    if (outcome === "none") return this.#notLeader(leader);
-    const message = "this node lost its leadership; the command may have been carried out, or may yet be";
-    return new RaftLiteError("not-leader", message, { status: 503, details: { outcome, leader } });
-  }
-
-  #takeForward({ from, to, boot, call, commands }: Forward, now: number): void {
-    const newest = this.#forwards.get(from);
-    if (newest && (newest.boot > boot || (newest.boot === boot && newest.call >= call))) return;
-    this.#forwards.set(from, { boot, call });
-    this.#noticeLeader();
-    const results: ForwardResult[] = commands.map(({ sequence, floor, schema, bytes }) => {
-      return { sequence, ...this.#propose({ node: from, boot, sequence, floor }, { schema, bytes }, now) };
-    });
-    this.#exchanges.post({ type: "ForwardResponse", from: to, to: from, boot, call, results }, false);
-  }
-
-  /** Appends a command unless it is in the log already. */
-  #propose(origin: Origin, { schema, bytes }: Pick<Payload, "schema" | "bytes">, now: number): Proposed {
-    if (this.#unapplied === null) return { outcome: "refused", reason: "not-leader" };
-    if (this.#applier.sessions.has(origin)) return { outcome: "applied" };
-    const key = originKey(origin);
-    const known = this.#unapplied.get(key);
-    if (known !== undefined) return { outcome: "appended", index: known, term: this.#raft.view().term };
-    const data: Payload = { time: this.#nextTime(), origin, schema, bytes };
-    const result = this.#raft.step({ type: "propose", proposals: [{ size: bytes.length, data }] }, now);
-    if (!result.accepted) return { outcome: "refused", reason: result.reason };
-    this.#unapplied.set(key, result.first);
-    return { outcome: "appended", index: result.first, term: result.term };
   }
 
   #lastTime = 0;
@@ -570,11 +480,10 @@ export class RaftNode implements NodeApi {
     return this.#lastTime;
   }
 
-  #work(work: Work, now: number): void {
+  #work(work: Work): void {
     this.#deadline = work.deadline;
     const persisted = work.persist && this.#stage(work.persist.entries);
-    for (const trace of work.trace) this.#trace(trace, now);
-    if (persisted) this.#emitAppended(persisted);
+    this.#report(work.trace, persisted);
     // Ranges are filled at once: a later event may take the entries away.
     for (const message of work.send) this.#exchanges.post(this.#fill(message), false);
     if (work.persist && persisted) {
@@ -594,6 +503,17 @@ export class RaftNode implements NodeApi {
     if (work.commit) this.#commit(work.commit.first, work.commit.last);
     for (const { readId, readIndex } of work.reads) this.#reads.recordOutcome(readId, readIndex);
     if (this.#raft.hardStateIsDurable()) this.#view = this.#raft.view();
+  }
+
+  #report(traces: readonly RaftTrace[], appended: readonly LogEntry[] | null): void {
+    const { role, term, configuration, configurationIndex } = this.#raft.view();
+    for (const trace of traces) {
+      if (trace.type === "configuration" || trace.type === "truncated") {
+        this.#directory.setConfiguration(configurationIndex === 0 ? null : configuration);
+      }
+      this.#reporter.report(trace);
+    }
+    if (appended) this.#reporter.appended(appended, role === "Leader" ? term : null);
   }
 
   #stage(entries: readonly Entry[]): LogEntry[] {
@@ -623,11 +543,7 @@ export class RaftNode implements NodeApi {
     this.#applier.commitTo(last);
     const { configuration } = this.#raft.view();
     if (configuration && this.#directory.clusterId === null) this.#directory.bind(configuration.clusterId);
-    if (!this.#options.onEvent) return;
-    const leader = this.#raft.view().role === "Leader";
-    for (const { kind, ordinal, index } of this.#tail.range(first, last)) {
-      if (kind === "command") this.#emit({ type: "entry-committed", leader, ordinal, index });
-    }
+    this.#reporter.committed(this.#tail.range(first, last), this.#raft.view().role === "Leader");
   }
 
   #applySome(): void {
@@ -635,22 +551,12 @@ export class RaftNode implements NodeApi {
     const leader = this.#raft.view().leader ?? this.#view.leader ?? "";
     this.#applier.applySome((entry, result) => {
       this.#commands.complete(entry, leader, result);
-      this.#emitCommand("entry-applied", entry);
+      this.#reporter.applied(entry);
     });
     const { applied } = this.#applier;
-    if (applied > before) {
-      if (this.#unapplied) this.#forgetApplied();
-      this.#commands.recordApplied(applied, this.#applier.appliedTerm);
-    }
+    if (applied > before) this.#router.noticeApplied();
     this.#reads.release(applied);
     if (this.#applier.isBehind) this.#schedule();
-  }
-
-  #forgetApplied(): void {
-    for (const [key, index] of this.#unapplied ?? []) {
-      if (index > this.#applier.applied) break;
-      this.#unapplied?.delete(key);
-    }
   }
 
   /** Inside the write's transaction. */
@@ -674,14 +580,10 @@ export class RaftNode implements NodeApi {
   }
 
   #setTimer(): void {
-    const stallAt =
-      this.#writer.startedAt === null || this.#stallReported
-        ? Number.POSITIVE_INFINITY
-        : this.#writer.startedAt + this.#options.timings.electionTimeoutMinMs;
     const hold = this.#commands.hasUnsent ? this.#commands.holdUntil : Number.NEGATIVE_INFINITY;
     const at = Math.min(
       this.#deadline,
-      stallAt,
+      this.#stallAt(),
       this.#commands.deadline,
       hold > this.#host.clock.now() ? hold : Number.POSITIVE_INFINITY,
       this.#reads.deadline,
@@ -696,87 +598,22 @@ export class RaftNode implements NodeApi {
     this.#state = "failed";
     this.#exchanges.close();
     this.#host.timer.clear();
-    this.#rejectClients("failed", `node ${this.id} has failed`);
+    this.#rejectClients("failed");
     const idle = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of idle) resolve();
     this.#options.onFatal(error);
   }
 
-  #rejectClients(code: string, message: string): void {
-    this.#commands.rejectAll(
-      (outcome) => new RaftLiteError(code, message, { status: 503, details: { outcome } }),
-    );
-    this.#reads.rejectAll(new RaftLiteError(code, message, { status: 503, details: { outcome: "none" } }));
+  #rejectClients(code: "stopping" | "failed"): void {
+    this.#commands.rejectAll((outcome) => unavailableError(code, this.id, outcome));
+    this.#reads.rejectAll(unavailableError(code, this.id, "none"));
   }
-
-  // ---- what happened ----
-
-  #emit(trace: NodeTrace | RaftTrace): void {
-    this.#options.onEvent?.({ now: this.#host.clock.now(), trace });
-  }
-
-  #trace(trace: RaftTrace, _now: number): void {
-    if (trace.type === "candidate") this.#counters.elections++;
-    if (trace.type === "truncated") this.#counters.truncations++;
-    if (trace.type === "configuration" || trace.type === "truncated") {
-      const view = this.#raft.view();
-      this.#directory.setConfiguration(view.configurationIndex === 0 ? null : view.configuration);
-    }
-    this.#emit(trace);
-  }
-
-  /** What a turn leaves in the log; entries that came and went within it are told by the core's own events. */
-  #emitAppended(entries: readonly LogEntry[]): void {
-    if (!this.#options.onEvent) return;
-    const { role, term } = this.#raft.view();
-    for (const entry of entries) {
-      if (entry.kind !== "command") continue;
-      this.#emitCommand("entry-appended", entry, role === "Leader" && entry.term === term);
-    }
-  }
-
-  #emitCommand(type: "entry-appended" | "entry-applied", entry: LogEntry, leader = false): void {
-    if (!this.#options.onEvent) return;
-    const node = this;
-    const shared = {
-      ordinal: entry.ordinal,
-      get cmd() {
-        return node.#describe(entry);
-      },
-    };
-    if (type === "entry-applied") this.#emit(Object.assign(shared, { type }) as NodeTrace);
-    else this.#emit(Object.assign(shared, { type, leader, term: entry.term }) as NodeTrace);
-  }
-
-  #describe({ data }: LogEntry): string {
-    return this.#options.stateMachine.describe(data.schema, data.bytes);
-  }
-}
-
-type Proposed =
-  | { readonly outcome: "appended"; readonly index: LogIndex; readonly term: number }
-  | { readonly outcome: "applied" }
-  | { readonly outcome: "refused"; readonly reason: string };
-
-function originKey({ node, boot, sequence }: Origin): string {
-  return `${node} ${boot} ${sequence}`;
 }
 
 /** 128 random bits in hexadecimal. */
 function mintId(host: Host): string {
   return Array.from({ length: 4 }, () => host.random32().toString(16).padStart(8, "0")).join("");
-}
-
-function overloaded(waiting: number): RaftLiteError {
-  return new RaftLiteError(
-    "overloaded",
-    `too much is waiting at this node (${waiting} requests): try again soon`,
-    {
-      status: 429,
-      details: { retryAfterSeconds: 1 },
-    },
-  );
 }
 
 function notRunning(): ExchangeReply {

@@ -23,8 +23,6 @@ export interface Refusal {
   readonly message: string;
 }
 
-const TWINS = "one-node-at-two-addresses";
-
 /** What is known of a listed address. */
 interface Listed {
   readonly address: string;
@@ -36,6 +34,8 @@ interface Listed {
   /** The cluster that the one found there belongs to; null while it has none. */
   clusterId: string | null;
   problem: Refusal | null;
+  /** Another entry of the list is the same node. */
+  isTwin: boolean;
 }
 
 /** Callers whose word is kept until they are found: as many as a list could name. */
@@ -77,6 +77,7 @@ export class PeerDirectory {
         found: null,
         clusterId: null,
         problem: null,
+        isTwin: false,
       }));
   }
 
@@ -118,7 +119,9 @@ export class PeerDirectory {
   }
 
   #isUnclaimed(listed: Listed): boolean {
-    if (this.#configuration === null || listed.found === null) return false;
+    if (listed.found === null) return false;
+    // In no cluster, while that one is in one: it knocks until it is let in, or told why not.
+    if (this.#configuration === null) return this.#clusterId === null && listed.clusterId !== null;
     return findMember(this.#configuration, listed.found.id) === undefined;
   }
 
@@ -150,6 +153,7 @@ export class PeerDirectory {
     }
     const refusal = this.#refusalAt(address, listed, other) ?? this.refusalOf(other, address);
     if (listed) {
+      listed.isTwin = refusal?.code === "one-node-at-two-addresses";
       listed.problem = refusal;
       if (refusal === null) listed.found = { id: other.id, storeId: other.storeId };
       listed.clusterId = other.clusterId;
@@ -179,7 +183,10 @@ export class PeerDirectory {
     const twin = this.#listed.find((one) => one !== listed && one.found?.id === other.id);
     if (!twin) return null;
     return twin.found?.storeId === other.storeId
-      ? refuse(TWINS, `${twin.address} and ${address} are the same node ${other.id}: list it once`)
+      ? refuse(
+          "one-node-at-two-addresses",
+          `${twin.address} and ${address} are the same node ${other.id}: list it once`,
+        )
       : refuse(
           "duplicate-id",
           `two nodes answer as ${other.id}, at ${twin.address} and at ${address}: give each an id of its own`,
@@ -192,11 +199,11 @@ export class PeerDirectory {
    */
   refusalOf(other: Introduction, address: string | null): Refusal | null {
     const { id, storeId } = this.#options;
-    if (address === null && this.#clusterId === null) {
-      const twins = this.#twins();
-      if (twins !== null) {
-        return refuse(twins.code, `node ${id} takes no part until its list is mended: ${twins.message}`);
-      }
+    if (address === null && this.#countsTooMany()) {
+      return refuse(
+        "peer-list-wrong",
+        `node ${id} lists one node at two addresses and takes no part until that is mended`,
+      );
     }
     const who = address === null ? `node ${other.id}` : `node ${other.id} at ${address}`;
     if (other.version !== protocolVersion) {
@@ -266,7 +273,7 @@ export class PeerDirectory {
   /** The stand-in for a configuration while the log has none; null: take no part yet. */
   provisional(): Configuration | null {
     const { id, storeId, candidateClusterId } = this.#options;
-    if (this.#clusterId !== null || !this.#listIsKnown() || this.#twins() !== null) return null;
+    if (this.#clusterId !== null || !this.#listIsKnown() || this.#countsTooMany()) return null;
     const others = this.#others();
     // A listed node that has a cluster already proves that it exists: this one is to join it, not to found another.
     if (others.some(({ clusterId }) => clusterId !== null)) return null;
@@ -354,9 +361,9 @@ export class PeerDirectory {
     return this.#listed.every(({ tried }) => tried);
   }
 
-  /** Two entries of the own list that are one node: whoever counts with such a list counts a node too many. */
-  #twins(): Refusal | null {
-    return this.#listed.find(({ problem }) => problem?.code === TWINS)?.problem ?? null;
+  /** A cluster of as many nodes as its list has entries would never be complete. */
+  #countsTooMany(): boolean {
+    return this.#clusterId === null && this.#listed.some(({ isTwin }) => isTwin);
   }
 
   #size(): number {

@@ -126,7 +126,7 @@ export function recordRejected(progress: Progress, rejected: LogIndex, hint: Log
  * as it is until the next heartbeat, so that a dead follower is not asked without pause.
  */
 export function recordLost(progress: Progress): void {
-  progress.maxBytes = Math.max(leastBytes, progress.maxBytes / 2);
+  progress.maxBytes = Math.max(Math.min(leastBytes, progress.maxBytes), progress.maxBytes / 2);
   if (progress.state === "replicate") becomeProbe(progress, progress.matchIndex + 1);
 }
 

@@ -1,0 +1,139 @@
+import type { RaftLiteError } from "../errors.ts";
+import type { Raft } from "../raft/raft.ts";
+import type { LogIndex, NodeId } from "../raft/types.ts";
+import type { Origin, Payload } from "../storage/entry.ts";
+import type { Applier } from "./applier.ts";
+import type { ClientReads } from "./client-reads.ts";
+import type { Commands } from "./commands.ts";
+import type { Exchanges } from "./exchanges.ts";
+import type { LogTail } from "./log-tail.ts";
+import { deposedError, overloadedError } from "./refusals.ts";
+import type { Forward, ForwardResult } from "./wire.ts";
+
+/** What the router works with; all of it belongs to the node. */
+export interface RouterParts {
+  readonly raft: Raft;
+  readonly tail: LogTail;
+  readonly applier: Applier;
+  readonly commands: Commands;
+  readonly reads: ClientReads;
+  readonly exchanges: Exchanges;
+  /** Time for a new entry, milliseconds since the epoch. */
+  readonly entryTime: () => number;
+  readonly addressOf: (id: NodeId) => string | null;
+}
+
+type Proposed =
+  | { readonly outcome: "appended"; readonly index: LogIndex; readonly term: number }
+  | { readonly outcome: "applied" }
+  | { readonly outcome: "refused"; readonly reason: string };
+
+/**
+ * Brings commands and reads to whoever leads: into the own log, or to another node's. A leader takes a command in once,
+ * by whichever way and however often it comes.
+ */
+export class CommandRouter {
+  readonly #parts: RouterParts;
+  #leaderKey = "";
+  /** Commands in the log that are not applied yet, at a leader: one that comes again is not appended again. */
+  #unapplied: Map<string, LogIndex> | null = null;
+  /** The newest forward taken in from each node, so that a late copy is not taken in again. */
+  readonly #forwards = new Map<NodeId, { readonly boot: number; readonly call: number }>();
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+  }
+
+  /** To be called before anything is routed: a new leader, or a new term, changes where things go. */
+  noticeLeader(): void {
+    const { raft, tail, applier, commands, reads } = this.#parts;
+    const { role, term, leader } = raft.view();
+    const key = `${term} ${leader} ${role === "Leader"}`;
+    if (key === this.#leaderKey) return;
+    this.#leaderKey = key;
+    commands.recordLeaderChange();
+    reads.recordLeaderChange();
+    this.#unapplied = null;
+    if (role !== "Leader") return;
+    this.#unapplied = new Map();
+    for (const entry of tail.range(applier.applied + 1, tail.lastIndex)) {
+      if (entry.data.origin) this.#unapplied.set(originKey(entry.data.origin), entry.index);
+    }
+  }
+
+  /** Hands on what clients of this node wait for. */
+  route(now: number): void {
+    const { raft, commands, reads, exchanges, addressOf } = this.#parts;
+    const { role, leader } = raft.view();
+    if (reads.hasWaiting && leader !== null) raft.step({ type: "read", readId: reads.start(now) }, now);
+    if (!commands.hasUnsent || now < commands.holdUntil) return;
+    if (role === "Leader") {
+      this.#proposeOwn(now);
+      return;
+    }
+    commands.rejectStaying(
+      (outcome): RaftLiteError => deposedError(outcome, leader, leader && addressOf(leader)),
+    );
+    // One call at a time: what comes meanwhile goes with the next.
+    if (leader === null || !exchanges.isIdle(leader)) return;
+    const batch = commands.takeUnsent(raft.settings.maxMessageBytes);
+    if (batch.length > 0) exchanges.post(commands.forward(batch, leader, now), false);
+  }
+
+  #proposeOwn(now: number): void {
+    const { commands } = this.#parts;
+    for (const pending of commands.takeUnsent(Number.POSITIVE_INFINITY)) {
+      const result = this.#propose(commands.origin(pending), pending, now);
+      // What was applied already has been answered then.
+      if (result.outcome === "applied") continue;
+      if (result.outcome === "appended") {
+        commands.recordProposed(pending, result.index, result.term);
+      } else if (result.reason === "overloaded" && !pending.proposed && pending.openCalls.size === 0) {
+        commands.reject(pending, overloadedError(commands.count));
+      } else {
+        commands.putBack(pending, now);
+      }
+    }
+  }
+
+  /** Another node's commands. Each is answered with what became of it. */
+  takeForward({ from, to, boot, call, commands }: Forward, now: number): void {
+    const newest = this.#forwards.get(from);
+    if (newest && (newest.boot > boot || (newest.boot === boot && newest.call >= call))) return;
+    this.#forwards.set(from, { boot, call });
+    this.noticeLeader();
+    const results: ForwardResult[] = commands.map(({ sequence, floor, schema, bytes }) => {
+      return { sequence, ...this.#propose({ node: from, boot, sequence, floor }, { schema, bytes }, now) };
+    });
+    this.#parts.exchanges.post({ type: "ForwardResponse", from: to, to: from, boot, call, results }, false);
+  }
+
+  /** Appends a command unless it is in the log already. */
+  #propose(origin: Origin, { schema, bytes }: Pick<Payload, "schema" | "bytes">, now: number): Proposed {
+    const { raft, applier, entryTime } = this.#parts;
+    if (this.#unapplied === null) return { outcome: "refused", reason: "not-leader" };
+    if (applier.sessions.has(origin)) return { outcome: "applied" };
+    const key = originKey(origin);
+    const known = this.#unapplied.get(key);
+    if (known !== undefined) return { outcome: "appended", index: known, term: raft.view().term };
+    const data: Payload = { time: entryTime(), origin, schema, bytes };
+    const result = raft.step({ type: "propose", proposals: [{ size: bytes.length, data }] }, now);
+    if (!result.accepted) return { outcome: "refused", reason: result.reason };
+    this.#unapplied.set(key, result.first);
+    return { outcome: "appended", index: result.first, term: result.term };
+  }
+
+  /** Everything the applier has applied by now needs no watching any more. */
+  noticeApplied(): void {
+    const { applier, commands } = this.#parts;
+    for (const [key, index] of this.#unapplied ?? []) {
+      if (index > applier.applied) break;
+      this.#unapplied?.delete(key);
+    }
+    commands.recordApplied(applier.applied, applier.appliedTerm);
+  }
+}
+
+function originKey({ node, boot, sequence }: Origin): string {
+  return `${node} ${boot} ${sequence}`;
+}
