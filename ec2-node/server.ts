@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sendNodeResponse } from "srvx/node";
 import { RaftLiteError } from "../shared/errors.ts";
 import { fetchRequest } from "./http-host.ts";
@@ -20,14 +21,21 @@ export interface HttpServer {
   readonly url: string;
   readonly port: number;
   /**
-   * Takes no more connections, drops idle ones at once, lets what is being answered finish for `graceMs` and then
-   * drops that too. May be called again; resolves once every connection is gone.
+   * Answers for a moment what is just coming in, and ends each connection with its answer; then takes no more
+   * connections and drops idle ones, lets what is being answered finish for `graceMs` and then drops that too. 0: all
+   * of it at once. May be called again; resolves once every connection is gone.
    */
   close(graceMs?: number): Promise<void>;
 }
 
 /** A clean stop has two seconds, handing leadership over included. */
 const CLOSE_GRACE_MS = 1_000;
+
+/**
+ * Of clients that send one request after the other, everyone has sent the next one by then, and reads that it was the
+ * last on its connection. Closing at once would cut off whatever is under way to us.
+ */
+const LAST_REQUESTS_MS = 50;
 
 /** How long a connection may sit with a request that was answered before its body had come. */
 const LINGER_MS = 2_000;
@@ -77,21 +85,28 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
     url: baseUrl(options.host, port),
     port,
     close: (graceMs = CLOSE_GRACE_MS) => {
-      closing ??= close(server, graceMs);
-      for (const socket of unused) socket.destroy();
+      closing ??= close(server, unused, graceMs);
       return closing;
     },
   };
 }
 
-function close(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
+async function close(server: Server, unused: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  if (graceMs > 0) await sleep(LAST_REQUESTS_MS);
+  await new Promise<void>((resolve) => {
     const force = setTimeout(() => server.closeAllConnections(), graceMs);
     // Drops the connections that are idle now.
     server.close(() => {
       clearTimeout(force);
       resolve();
     });
+    // The newest of those that never carried a request may be about to.
+    setTimeout(
+      () => {
+        for (const socket of unused) socket.destroy();
+      },
+      Math.min(LAST_REQUESTS_MS, graceMs),
+    );
   });
 }
 

@@ -71,7 +71,9 @@ export class ClientLoop<Machine extends StateMachine, Op extends Operation<Machi
     const record = this.#history.invoke(this.#number, machine.id, operation);
     this.#waiting = true;
     this.#world.monitor.clientAsks(record);
-    const timeoutMs = Math.ceil(this.#random.chance(0.2) ? this.#random.between(20, 200) : this.#random.between(500, 3000));
+    const timeoutMs = Math.ceil(
+      this.#random.chance(0.2) ? this.#random.between(20, 200) : this.#random.between(500, 3000),
+    );
     let open = true;
     const end = (outcome: Outcome) => {
       if (!open) return;
@@ -120,8 +122,7 @@ export class ClientLoop<Machine extends StateMachine, Op extends Operation<Machi
     const reply = node.execute(operation.schema, operation.bytes, options);
     const taken = commandsTaken(node);
     // A node counts its commands: the count is the sequence of the newest.
-    const origin: OriginName | null =
-      taken.sequence > before.sequence ? { node: id, ...taken } : null;
+    const origin: OriginName | null = taken.sequence > before.sequence ? { node: id, ...taken } : null;
     reply.then(
       ({ index, result }) => {
         if (origin !== null) this.#world.monitor.effects.answered(origin, index, result);
@@ -161,6 +162,12 @@ export class ClientLoop<Machine extends StateMachine, Op extends Operation<Machi
 export class History<Op> {
   readonly records: HistoryRecord<Op>[] = [];
   #position = 0;
+  #answered = 0;
+
+  /** How many were carried out and answered. */
+  get answered(): number {
+    return this.#answered;
+  }
 
   invoke(client: number, node: string, operation: Op): HistoryRecord<Op> {
     const record: HistoryRecord<Op> = {
@@ -177,6 +184,7 @@ export class History<Op> {
 
   answer(record: HistoryRecord<Op>, outcome: Outcome): void {
     record.outcome = outcome;
+    if (outcome.type === "ok") this.#answered++;
     if (outcome.type !== "unknown") record.returnedAt = this.#position++;
   }
 }

@@ -1,10 +1,10 @@
 import { defaultTimings, labTimings } from "../shared/node/defaults.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
+import type { StateMachine } from "../shared/node/state-machine.ts";
 import type { defaultLimits } from "../shared/raft/core.ts";
 import type { NodeId } from "../shared/raft/types.ts";
-import type { StateMachine } from "../shared/node/state-machine.ts";
-import { MachineClock } from "./machine-clock.ts";
 import type { MachineOptions } from "./machine.ts";
+import { MachineClock } from "./machine-clock.ts";
 import type { NetworkProfile } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -35,7 +35,11 @@ export function drawCluster<Machine extends StateMachine>(
 ): ClusterPlan<Machine> {
   const size = random.chance(0.08) ? 1 : random.chance(0.65) ? 3 : 5;
   const ids = names.slice(0, size);
-  const timings = random.chance(0.5) ? [defaultTimings] : random.chance(0.5) ? [labTimings] : [defaultTimings, labTimings];
+  const timings = random.chance(0.5)
+    ? [defaultTimings]
+    : random.chance(0.5)
+      ? [labTimings]
+      : [defaultTimings, labTimings];
   const limits = drawLimits(random);
   // A crystal is off by far less; a virtual machine that is short of time can be worse.
   const drift = random.chance(0.3) ? 0.3 : 0.02;

@@ -52,12 +52,7 @@ export class Faults<Machine extends StateMachine> {
   readonly #calm: NetworkProfile;
   #over = false;
 
-  constructor(
-    plan: FaultPlan,
-    machines: readonly SimulatedMachine<Machine>[],
-    world: World,
-    random: Random,
-  ) {
+  constructor(plan: FaultPlan, machines: readonly SimulatedMachine<Machine>[], world: World, random: Random) {
     this.#plan = plan;
     this.#machines = machines;
     this.#world = world;
@@ -81,6 +76,10 @@ export class Faults<Machine extends StateMachine> {
     this.#over = true;
     this.#world.monitor.onLeader = null;
     for (const remedy of this.#remedies) this.#world.scheduler.after(0, remedy);
+    for (const machine of this.#machines.filter(({ failureIsDue }) => failureIsDue)) {
+      machine.crash(false);
+      machine.start();
+    }
     this.#world.network.profile = { ...this.#calm, lossRate: 0, duplicateRate: 0, longDelayRate: 0 };
   }
 

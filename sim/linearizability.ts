@@ -44,6 +44,7 @@ export function refute<Input, Output>(
   model: Model<Input, Output>,
   calls: readonly Call<Input, Output>[],
 ): Refutation<Input, Output> | null {
+  const texts = calls.map(({ input }) => JSON.stringify(input));
   const open: number[] = [];
   let configurations: Configuration[] = [{ state: model.initial, done: [] }];
   for (const { at, isReturn } of inOrder(calls)) {
@@ -52,7 +53,7 @@ export function refute<Input, Output>(
       continue;
     }
     const call = calls[at] as Call<Input, Output>;
-    const next = justInTime(model, calls, open, configurations, at);
+    const next = justInTime(model, calls, texts, open, configurations, at);
     if (next.length === 0) return { call, states: [...new Set(configurations.map(({ state }) => state))] };
     open.splice(open.indexOf(at), 1);
     configurations = next;
@@ -77,6 +78,7 @@ function inOrder(calls: readonly Call<unknown, unknown>[]): { at: number; isRetu
 function justInTime<Input, Output>(
   model: Model<Input, Output>,
   calls: readonly Call<Input, Output>[],
+  texts: readonly string[],
   open: readonly number[],
   configurations: readonly Configuration[],
   due: number,
@@ -94,9 +96,16 @@ function justInTime<Input, Output>(
   while (wave.length > 0) {
     const next: Configuration[] = [];
     for (const { state, done } of wave) {
+      const tried = new Set<string>();
       for (const at of open) {
         if (done.includes(at)) continue;
         const { input, output } = calls[at] as Call<Input, Output>;
+        if (output === undefined) {
+          // Of several that ask for the same and will never be answered the first does for all.
+          const text = texts[at] as string;
+          if (tried.has(text)) continue;
+          tried.add(text);
+        }
         const after = model.apply(state, input, output);
         if (after === null) continue;
         if (at === due) {

@@ -1,11 +1,11 @@
-import type { defaultLimits } from "../shared/raft/core.ts";
-import type { NodeId } from "../shared/raft/types.ts";
 import type { Timings } from "../shared/node/defaults.ts";
 import { RaftNode } from "../shared/node/node.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
 import type { Clock, Host, TransportReply } from "../shared/node/ports.ts";
 import { TransportError } from "../shared/node/ports.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { defaultLimits } from "../shared/raft/core.ts";
+import type { NodeId } from "../shared/raft/types.ts";
 import type { Counts } from "./counts.ts";
 import { CrashingStorage } from "./crashing-storage.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -104,11 +104,17 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     return this.#backlog !== null;
   }
 
+  /** The disk is going to fail, and has not yet. */
+  get failureIsDue(): boolean {
+    return this.#failureIsDue;
+  }
+
   get isStalled(): boolean {
     return this.#stalled;
   }
 
   #stalled = false;
+  #failureIsDue = false;
 
   // ---- what can be done to it ----
 
@@ -202,7 +208,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     const waiting = this.#backlog ?? [];
     this.#backlog = null;
     const backlog = this.#random.chance(0.5) ? waiting : this.#random.shuffle(waiting);
-    backlog.forEach((run, place) => this.#world.scheduler.after(0.01 * place, run));
+    for (const [place, run] of backlog.entries()) this.#world.scheduler.after(0.01 * place, run);
   }
 
   /** From now on no sync finishes. */
@@ -220,6 +226,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
   }
 
   failDisk(what: "write" | "sync"): void {
+    this.#failureIsDue = true;
     if (what === "write") this.#storage.failNextWrite();
     else this.#storage.failNextSync();
   }
@@ -315,7 +322,12 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     });
   }
 
-  #post(process: Process<Machine>, address: string, body: string, timeoutMs: number): Promise<TransportReply> {
+  #post(
+    process: Process<Machine>,
+    address: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<TransportReply> {
     const { network, scheduler, monitor } = this.#world;
     const to = network.at(address);
     if (to !== undefined) monitor.leaves(this.id, to.id, body);
@@ -372,6 +384,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     this.#backlog = null;
     this.#crashAtSync = null;
     this.#stalled = false;
+    this.#failureIsDue = false;
     const { unsynced } = this.#storage;
     if (unsynced > 0) this.#world.counts.add("crashes with unsynced writes");
     this.#storage = this.#storage.crash(() => this.#random.float());

@@ -1,4 +1,5 @@
 import { InvariantViolation } from "../shared/errors.ts";
+import type { NodeStatus } from "../shared/node/api.ts";
 import type { NodeEvent } from "../shared/node/events.ts";
 import type { LogIndex, NodeId } from "../shared/raft/types.ts";
 import type { LogEntry } from "../shared/storage/entry.ts";
@@ -7,6 +8,7 @@ import type { HistoryRecord } from "./history.ts";
 import { EffectInvariants } from "./invariants/effects.ts";
 import { ElectionInvariants } from "./invariants/elections.ts";
 import { LogInvariants } from "./invariants/logs.ts";
+import { StatusInvariants } from "./invariants/status.ts";
 import type { InvariantName, Report } from "./invariants/violation.ts";
 import { Violation } from "./invariants/violation.ts";
 import type { DiskContent } from "./observed-disk.ts";
@@ -49,6 +51,7 @@ export class Monitor {
   readonly logs: LogInvariants;
   readonly elections: ElectionInvariants;
   readonly effects: EffectInvariants;
+  readonly #status: StatusInvariants;
   readonly #now: () => number;
   readonly #counts: Counts;
   readonly #trace: TraceSink | null;
@@ -67,6 +70,7 @@ export class Monitor {
     this.logs = new LogInvariants(ids, this.report);
     this.elections = new ElectionInvariants(this.report);
     this.effects = new EffectInvariants(this.report);
+    this.#status = new StatusInvariants(this.report);
   }
 
   /** The first violation; null while all is well. */
@@ -84,12 +88,18 @@ export class Monitor {
     );
   };
 
-  durableOf(id: NodeId): DiskContent | undefined {
-    return this.#durable.get(id);
+  /** Somebody asks a node how it is. */
+  shown(status: NodeStatus): void {
+    const durable = this.#durable.get(status.node);
+    if (durable !== undefined) this.#status.shown(status, durable, this.logs.commitOf(status.node));
   }
 
   started(id: NodeId, content: DiskContent): void {
-    this.#trace?.(id, "starts", { term: content.term, lastIndex: content.log.length, applied: content.applied });
+    this.#trace?.(id, "starts", {
+      term: content.term,
+      lastIndex: content.log.length,
+      applied: content.applied,
+    });
     this.#durable.set(id, content);
     this.logs.started(id, content);
     this.elections.started(id, content);
@@ -104,7 +114,9 @@ export class Monitor {
   /** A node gave up although nothing was wrong with its storage. */
   failed(id: NodeId, error: unknown): void {
     const what =
-      error instanceof InvariantViolation ? `assertion ${error.message}` : `${(error as Error)?.stack ?? error}`;
+      error instanceof InvariantViolation
+        ? `assertion ${error.message}`
+        : `${(error as Error)?.stack ?? error}`;
     this.report("node-does-not-fail", `${id}: ${what}`, error);
   }
 
@@ -164,7 +176,7 @@ export class Monitor {
         this.logs.committed(id, event.index, event.previous);
         break;
       case "refused":
-        this.report("nobody-is-refused", `${id}: ${event.code}: ${event.message}`);
+        this.#noteRefusal(id, event.code, event.message);
         break;
       case "transfer-started":
         this.#counts.add("transfers");
@@ -207,7 +219,10 @@ export class Monitor {
         break;
       case "Forward":
         if (message.boot !== durable.boot) {
-          this.report("boot-is-fresh", `${id} speaks in start ${message.boot}, its disk says ${durable.boot}`);
+          this.report(
+            "boot-is-fresh",
+            `${id} speaks in start ${message.boot}, its disk says ${durable.boot}`,
+          );
         }
         break;
       default:
@@ -226,6 +241,15 @@ export class Monitor {
   /** Something that the simulation does to a machine. */
   does(id: NodeId, what: string, details: unknown = {}): void {
     this.#trace?.(id, what, details);
+  }
+
+  /**
+   * A node that is listed to itself and was stopped while it asked who is there may take itself for another, and its
+   * list for longer, until it has heard its own answer. It must come to an end: see recovery.ts.
+   */
+  #noteRefusal(id: NodeId, code: string, message: string): void {
+    if (code === "peer-lists-differ") this.#counts.add("lists that seemed to differ");
+    else this.report("nobody-is-refused", `${id}: ${code}: ${message}`);
   }
 
   #tellLeader(id: NodeId): void {

@@ -1,5 +1,5 @@
-import type { NodeId } from "../shared/raft/types.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { NodeId } from "../shared/raft/types.ts";
 import type { LogEntry } from "../shared/storage/entry.ts";
 import type { DurableStorage } from "../shared/storage/port.ts";
 import type { Monitor } from "./monitor.ts";

@@ -1,7 +1,7 @@
-import { TEXT_SCHEMA } from "../shared/storage/entry.ts";
 import type { NodeStatus } from "../shared/node/api.ts";
 import type { RaftNode } from "../shared/node/node.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import { TEXT_SCHEMA } from "../shared/storage/entry.ts";
 import { Violation } from "./invariants/violation.ts";
 import type { SimulatedMachine, World } from "./machine.ts";
 
@@ -72,7 +72,8 @@ function compare<Machine extends StateMachine>(steps: Steps<Machine>): void {
         ],
   );
   for (const other of others) {
-    if (other.log !== first?.log) throw fail(steps, "replicas-agree", `the logs of ${first?.id} and ${other.id} differ`);
+    if (other.log !== first?.log)
+      throw fail(steps, "replicas-agree", `the logs of ${first?.id} and ${other.id} differ`);
     if (other.state !== first.state) {
       throw fail(steps, "replicas-agree", `${first.id} holds ${first.state}, ${other.id} ${other.state}`);
     }
@@ -99,7 +100,11 @@ function statuses<Machine extends StateMachine>({ machines }: Steps<Machine>): (
 function hasLeader(all: readonly (NodeStatus | null)[]): boolean {
   const leader = all.find((status) => status?.state === "Leader");
   return (
-    leader != null && all.every((status) => status?.leader === leader.node && status.term === leader.term)
+    leader != null &&
+    all.every(
+      (status) =>
+        status?.leader === leader.node && status.term === leader.term && status.raft.problem === null,
+    )
   );
 }
 

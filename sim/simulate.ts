@@ -3,8 +3,7 @@ import { ClientLoop, History } from "./client-loop.ts";
 import { drawCluster } from "./cluster-plan.ts";
 import { Counts } from "./counts.ts";
 import { drawFaultPlan, Faults } from "./faults.ts";
-import { checkRecovery, finish } from "./recovery.ts";
-import type { Clients, HistoryRecord, Operation } from "./history.ts";
+import type { Clients, Operation } from "./history.ts";
 import type { InvariantName } from "./invariants/violation.ts";
 import { Violation } from "./invariants/violation.ts";
 import type { World } from "./machine.ts";
@@ -12,6 +11,7 @@ import { SimulatedMachine } from "./machine.ts";
 import { Monitor } from "./monitor.ts";
 import { Network } from "./network.ts";
 import { Random } from "./random.ts";
+import { checkRecovery, finish } from "./recovery.ts";
 import { Scheduler } from "./scheduler.ts";
 
 export interface SimulationOptions {
@@ -33,12 +33,12 @@ export interface SimulationReport {
   readonly counts: Counts;
 }
 
-/** Every run has at least so much in it, and its faults last at least so long. */
-const minEvents = 2000;
-const minOperations = 120;
+/** Every run has at least so much in it (operations that were carried out), and its faults last at least so long. */
+const minEvents = 3000;
+const minOperations = 150;
 const faultsMs = { low: 10_000, high: 30_000 };
 /** A cluster that never serves while things go wrong is let off after this long; afterwards it must. */
-const longestFaultsMs = 60_000;
+const longestFaultsMs = 40_000;
 
 /**
  * Runs a cluster of whole nodes with `createStateMachine` in them through crashes, partitions and everything else
@@ -66,6 +66,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
   readonly #history = new History<Op>();
   /** Never started while there are faults; started afterwards in some runs. */
   readonly #latecomers: readonly SimulatedMachine<Machine>[];
+  readonly #lookRandom: Random;
   #measuredAt = 0;
 
   constructor(createStateMachine: () => Machine, clients: Clients<Machine, Op>, options: SimulationOptions) {
@@ -86,7 +87,8 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
         now: () => scheduler.now,
         counts,
         trace: trace
-          ? (id, what, details) => trace(`${scheduler.now.toFixed(3).padStart(11)} ${id} ${what} ${text(details)}`)
+          ? (id, what, details) =>
+              trace(`${scheduler.now.toFixed(3).padStart(11)} ${id} ${what} ${text(details)}`)
           : null,
         watched: options.watched ? new Set(options.watched) : null,
       },
@@ -104,6 +106,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
     });
     this.#latecomers = latecomers;
     counts.add(`clusters of ${plan.machines.length}`);
+    this.#lookRandom = this.#random.fork("looks");
     const faultRandom = this.#random.fork("faults");
     this.#faults = new Faults(
       drawFaultPlan(faultRandom, plan.machines.length),
@@ -161,12 +164,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
   }
 
   #hasEnough(): boolean {
-    return this.#scheduler.events >= minEvents && this.#answered() >= minOperations;
-  }
-
-  #answered(): number {
-    const { records } = this.#history;
-    return records.length;
+    return this.#scheduler.events >= minEvents && this.#history.answered >= minOperations;
   }
 
   /** Returns whether it came to be in time. */
@@ -184,19 +182,28 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
     const { violation } = this.#world.monitor;
     if (violation !== null) throw violation;
     const { now, events } = this.#scheduler;
+    if (events % eventsPerLook === 0) this.#look();
     if (events % eventsPerMeasure !== 0) return;
     if (now - this.#measuredAt < eventsPerMeasure / mostEventsPerMs) {
       throw new Violation("no-busy-loop", `${eventsPerMeasure} events in ${now - this.#measuredAt} ms`, now);
     }
     this.#measuredAt = now;
   }
+
+  #look(): void {
+    const { node } = this.#lookRandom.pick(this.#machines);
+    if (node === null) return;
+    this.#world.monitor.shown(node.status(3));
+    node.health();
+    node.metrics();
+  }
 }
 
+/** Somebody looks at /status, /health and /metrics of a node. */
+const eventsPerLook = 40;
 const eventsPerMeasure = 10_000;
 const mostEventsPerMs = 100;
 
 function text(details: unknown): string {
   return typeof details === "string" ? details : JSON.stringify(details);
 }
-
-export type { HistoryRecord };

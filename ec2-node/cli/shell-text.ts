@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 
 /** A command line that can be pasted into a shell and does what these arguments do to this program. */
@@ -13,7 +13,8 @@ export function quoted(word: string): string {
 
 /** `npx raft-lite` where npx finds it without asking the registry, else the very file that is running. */
 function program(): string[] {
-  const file = process.argv[1] ?? "raft-lite";
+  // npx runs a link to it, from a cache of its own that may be gone by the time somebody pastes the line.
+  const file = realpathSync(process.argv[1] ?? "raft-lite");
   const checkout = file === join(process.cwd(), "bin", "raft-lite.js");
   const installed = existsSync(join("node_modules", ".bin", "raft-lite"));
   return checkout || installed ? ["npx", "raft-lite"] : [quoted(process.execPath), quoted(file)];

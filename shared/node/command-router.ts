@@ -1,6 +1,6 @@
 import type { RaftLiteError } from "../errors.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { LogIndex, NodeId } from "../raft/types.ts";
+import type { LogIndex, NodeId, Term } from "../raft/types.ts";
 import type { Origin, Payload } from "../storage/entry.ts";
 import type { Applier } from "./applier.ts";
 import type { ClientReads } from "./client-reads.ts";
@@ -35,6 +35,7 @@ type Proposed =
 export class CommandRouter {
   readonly #parts: RouterParts;
   #leaderKey = "";
+  #served: { readonly term: Term; readonly leader: NodeId } = { term: 0, leader: "" };
   /** Commands in the log that are not applied yet, at a leader: one that comes again is not appended again. */
   #unapplied: Map<string, LogIndex> | null = null;
   /** The newest forward taken in from each node, so that a late copy is not taken in again. */
@@ -44,6 +45,11 @@ export class CommandRouter {
     this.#parts = parts;
   }
 
+  /** The newest leader that was known here: what clients are answered came by it. */
+  get served(): { readonly term: Term; readonly leader: NodeId } {
+    return this.#served;
+  }
+
   /** To be called before anything is routed: a new leader, or a new term, changes where things go. */
   noticeLeader(): void {
     const { raft, tail, applier, commands, reads } = this.#parts;
@@ -51,6 +57,7 @@ export class CommandRouter {
     const key = `${term} ${leader} ${role === "Leader"}`;
     if (key === this.#leaderKey) return;
     this.#leaderKey = key;
+    if (leader !== null) this.#served = { term, leader };
     commands.recordLeaderChange();
     reads.recordLeaderChange();
     this.#unapplied = null;

@@ -261,7 +261,7 @@ function appendedAt(result: Exclude<ForwardResult, { outcome: "refused" }>): { i
 }
 
 /** "none" only where every attempt is known to be in no log, with none on its way. */
-export function outcomeOf({ proposed, openCalls }: PendingCommand): "none" | "unknown" {
+function outcomeOf({ proposed, openCalls }: PendingCommand): "none" | "unknown" {
   return proposed || openCalls.size > 0 ? "unknown" : "none";
 }
 

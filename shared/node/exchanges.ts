@@ -51,6 +51,8 @@ export class Exchanges {
   readonly #dials = new Map<string, Dial>();
   /** Replies whose messages the loop has not worked through yet. */
   #fresh: { readonly link: PeerLink; readonly slot: ReplySlot; readonly peer: NodeId }[] = [];
+  /** Messages that came by themselves. */
+  #apart = 0;
   #closed = false;
 
   constructor(directory: PeerDirectory, host: Host, sink: ExchangeSink, timings: ExchangeTimings) {
@@ -294,8 +296,21 @@ export class Exchanges {
       };
       link.open(slot);
       this.#fresh.push({ link, slot, peer });
-      for (const message of messages) this.#sink.deliver(message);
+      for (const message of messages) if (this.#directory.founds(message)) this.#sink.deliver(message);
     });
+  }
+
+  /**
+   * The same for one message that came by itself, from anybody in the name of the member that it names: it gets a
+   * return address of its own, so that an answer to it is never mixed up with one to that member.
+   */
+  converseApart<Reply>(
+    message: NodeMessage,
+    answer: (messages: readonly NodeMessage[]) => Reply,
+  ): Promise<Reply> {
+    const from = `${message.from}#${++this.#apart}`;
+    // What is not answered is taken by its sender's word alone.
+    return this.converse(from, [message.type === "TimeoutNow" ? message : { ...message, from }], answer);
   }
 
   /**

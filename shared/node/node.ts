@@ -70,7 +70,7 @@ const maxWaitingBytes = 64 << 20;
 const maxCommandBytes = (1 << 20) + (64 << 10);
 /** A stopping leader waits this long for a successor, and then for what its clients still wait for. */
 const handOverMs = 1000;
-const drainMs = 300;
+const drainMs = 500;
 
 /**
  * One running node: core, storage, transport, timer and state machine tied together. The only place where effects
@@ -99,7 +99,8 @@ export class RaftNode implements NodeApi {
   #durableWrite = 0;
   #deadline = 0;
   #scheduled = false;
-  #state: "new" | "running" | "stopping" | "stopped" | "failed" = "new";
+  /** `draining`: clients get answers to what they asked before, and nothing new is begun. */
+  #state: "new" | "running" | "stopping" | "draining" | "stopped" | "failed" = "new";
   /** As it would be found after a crash: not moved while a term or a vote is on its way to the disk. */
   #view: RaftView;
   #provisionalKey = "";
@@ -221,12 +222,11 @@ export class RaftNode implements NodeApi {
       this.#reads.add({ deadline: this.#host.clock.now() + options.timeoutMs, resolve, reject });
       this.#schedule();
     });
-    const { term, leader } = this.#view;
-    return { ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1, term, leader: leader ?? "" };
+    return { ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1, ...this.#router.served };
   }
 
   #refusal(options: RequestOptions, bytes: number): RaftLiteError | null {
-    if (this.#isDeaf()) return unavailableError("stopping", this.id, "none");
+    if (this.#isDeaf() || this.#state === "draining") return unavailableError("stopping", this.id, "none");
     if (bytes > maxCommandBytes) return tooLargeError(bytes, maxCommandBytes);
     const { role, leader } = this.#view;
     if (!options.forward && role !== "Leader") {
@@ -307,12 +307,12 @@ export class RaftNode implements NodeApi {
       introduction: this.#directory.introduction(),
       directory: this.#directory,
       term: () => this.#view.term,
-      converse: (peer, messages, answer) => this.#exchanges.converse(peer, messages, answer),
+      converse: (message, answer) => this.#exchanges.converseApart(message, answer),
     });
   }
 
   #isDeaf(): boolean {
-    return this.#state !== "running" && this.#state !== "stopping";
+    return this.#state !== "running" && this.#state !== "stopping" && this.#state !== "draining";
   }
 
   /** The connection with `peer` closed and its port refused a new one. */
@@ -329,14 +329,14 @@ export class RaftNode implements NodeApi {
       this.#enqueue({ type: "transfer" });
       await this.#until(handOverMs, () => this.#raft.view().role !== "Leader" || !this.#hasSuccessor());
     }
+    if (this.#isDeaf()) return;
+    this.#state = "draining";
     await this.#until(drainMs, () => this.#commands.count === 0 && this.#reads.count === 0);
     this.#rejectClients("stopping");
     this.#writer.start(this.#host.clock.now(), true);
     await this.#until(handOverMs, () => this.#writer.startedAt === null);
     if (this.#isDeaf()) return;
     this.#state = "stopped";
-    // Whatever came while the last write was under way.
-    this.#rejectClients("stopping");
     this.#exchanges.close();
     this.#host.timer.clear();
     this.#reporter.report({ type: "stopped" });
@@ -548,9 +548,8 @@ export class RaftNode implements NodeApi {
 
   #applySome(): void {
     const before = this.#applier.applied;
-    const leader = this.#raft.view().leader ?? this.#view.leader ?? "";
     this.#applier.applySome((entry, result) => {
-      this.#commands.complete(entry, leader, result);
+      this.#commands.complete(entry, this.#router.served.leader, result);
       this.#reporter.applied(entry);
     });
     const { applied } = this.#applier;

@@ -1,6 +1,6 @@
 import { findMember, members } from "../raft/quorum.ts";
 import type { Configuration, Member, NodeId, Slot } from "../raft/types.ts";
-import type { Introduction } from "./wire.ts";
+import type { Introduction, NodeMessage } from "./wire.ts";
 import { protocolVersion } from "./wire.ts";
 
 /**
@@ -224,9 +224,8 @@ export class PeerDirectory {
         `${who} belongs to cluster ${other.clusterId}, this node to ${this.#clusterId}: check both peer lists`,
       );
     }
-    const member = this.#configuration && findMember(this.#configuration, other.id);
-    const known = member?.storeId ?? this.#found(other.id)?.storeId;
-    if (known !== undefined && known !== other.storeId) {
+    const known = this.storeIdOf(other.id);
+    if (known !== null && known !== other.storeId) {
       return refuse(
         "wrong-store",
         `${who} has another data directory than the node that joined as ${other.id}: it was wiped or replaced; ` +
@@ -254,7 +253,7 @@ export class PeerDirectory {
   /** Somebody has dialled this node: where its list says that it is. A stranger's word counts once it is found. */
   recordCall(other: Introduction, dialled: string): void {
     if (this.#learnedAddress !== null || !URL.canParse(dialled)) return;
-    if (this.hears(other)) this.#learnedAddress = dialled;
+    if (this.hears(other) && this.#knows(other)) this.#learnedAddress = dialled;
     else if (this.#dialledBy.size < mostStrangers) this.#dialledBy.set(other.id, dialled);
   }
 
@@ -264,10 +263,18 @@ export class PeerDirectory {
     if (this.#clusterId !== null) return other.clusterId === this.#clusterId;
     // Before that, whoever this node itself has found at a listed address, or in the log's own configuration; and
     // nobody before it has looked at them all, or it would have joined before it sees that its list is wrong.
-    if (!this.#listIsKnown()) return false;
-    const member = this.#configuration && findMember(this.#configuration, other.id);
-    const known = member?.storeId ?? this.#found(other.id)?.storeId;
-    return known === other.storeId;
+    return this.#listIsKnown() && this.#knows(other);
+  }
+
+  /** A member, or found at a listed address, with this very data directory. */
+  #knows({ id, storeId }: Introduction): boolean {
+    return this.storeIdOf(id) === storeId;
+  }
+
+  /** A bound node's cluster has one first entry; a leader that founds another is none of its own. */
+  founds(message: NodeMessage): boolean {
+    if (message.type !== "AppendEntries" || this.#clusterId === null) return true;
+    return message.logClusterId === undefined || message.logClusterId === this.#clusterId;
   }
 
   /** The stand-in for a configuration while the log has none; null: take no part yet. */

@@ -17,8 +17,7 @@ export interface SingleMessageContext {
   readonly directory: PeerDirectory;
   readonly term: () => number;
   readonly converse: <Reply>(
-    peer: NodeId,
-    messages: readonly NodeMessage[],
+    message: NodeMessage,
     answer: (messages: readonly NodeMessage[]) => Reply,
   ) => Promise<Reply>;
 }
@@ -41,7 +40,7 @@ export async function answerSingle(
     const refusal = context.directory.refusalOf(sender, null);
     if (refusal) throw new RaftLiteError(refusal.code, refusal.message, { status: 403 });
     if (!isHeard(sender, context)) return reply(context, { term: context.term(), ...unheard(type) }, null);
-    return await context.converse(sender.id, [message], (answers) => {
+    return await context.converse(message, (answers) => {
       const [answer] = answers;
       if (!answer) return reply(context, { term: context.term(), ...unheard(type) }, sender.id);
       const { from: _from, to: _to, type: _type, ...rest } = answer;

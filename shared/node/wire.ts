@@ -72,7 +72,7 @@ export function encodeExchange(exchange: ExchangeRequest | ExchangeResponse): st
   return `${head.slice(0, -1)},"messages":[${messages.map(encodeMessage).join(",")}]}`;
 }
 
-export function encodeMessage(message: NodeMessage): string {
+function encodeMessage(message: NodeMessage): string {
   const { from: _from, to: _to, ...rest } = message;
   if (rest.type === "Forward") {
     const commands = rest.commands.map(({ schema, bytes, ...command }) => ({
@@ -87,7 +87,7 @@ export function encodeMessage(message: NodeMessage): string {
   return `${head.slice(0, -1)},"entries":[${(entries as readonly LogEntry[]).map(encodeEntry).join(",")}]}`;
 }
 
-/** A JSON object; anything else is a RaftLiteError `bad-json`, 400. */
+/** A JSON object; anything else is a RaftLiteError `bad-message`, 400. */
 export function parseObject(text: string): Fields {
   let value: unknown;
   try {
@@ -98,7 +98,7 @@ export function parseObject(text: string): Fields {
   return Fields.of(value, "the body");
 }
 
-export function decodeIntroduction(fields: Fields): Introduction {
+function decodeIntroduction(fields: Fields): Introduction {
   if (!fields.has("clusterId")) {
     throw badMessage(
       'field "clusterId" is missing: the cluster\'s id, or null from a node that has none yet',

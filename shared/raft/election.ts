@@ -55,7 +55,7 @@ function startPreVote(core: Core, cause: CampaignCause): void {
 }
 
 /** Raises the term and stands for it (paper 5.2). */
-export function startElection(core: Core, cause: CampaignCause): void {
+function startElection(core: Core, cause: CampaignCause): void {
   const { state, settings } = core;
   state.term += 1;
   state.votedFor = settings.id;

@@ -32,7 +32,7 @@ export function claimSlot(core: Core, member: Member): boolean {
 }
 
 /** The slot listed under the member's address, or the first open one: lists may name one node differently. */
-export function withClaim(configuration: Configuration, member: Member): Configuration | null {
+function withClaim(configuration: Configuration, member: Member): Configuration | null {
   const open = configuration.slots.filter((slot): slot is OpenSlot => slot.id === null);
   const slot = open.find(({ address }) => address === member.address) ?? open[0];
   if (slot === undefined) return null;

@@ -21,7 +21,7 @@ export function members(configuration: Configuration): Member[] {
 }
 
 /** How many must agree. */
-export function quorumSize(configuration: Configuration): number {
+function quorumSize(configuration: Configuration): number {
   return Math.floor(configuration.slots.length / 2) + 1;
 }
 

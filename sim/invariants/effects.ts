@@ -85,7 +85,10 @@ export class EffectInvariants {
     const known = this.#dumps.get(index);
     if (known === undefined) this.#dumps.set(index, dump);
     else if (known !== dump) {
-      this.#report("state-machine-safety", `the state of ${id} after entry ${index} is ${dump}, another's ${known}`);
+      this.#report(
+        "state-machine-safety",
+        `the state of ${id} after entry ${index} is ${dump}, another's ${known}`,
+      );
     }
   }
 
@@ -140,7 +143,10 @@ export class EffectInvariants {
   }
 
   #reportNone(key: string, { index }: Effect): void {
-    this.#report("none-means-none", `command ${key} was answered with outcome none and took effect at ${index}`);
+    this.#report(
+      "none-means-none",
+      `command ${key} was answered with outcome none and took effect at ${index}`,
+    );
   }
 }
 

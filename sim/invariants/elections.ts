@@ -44,8 +44,7 @@ export class ElectionInvariants {
       this.#report("one-vote-per-term", `${id} votes in term ${term} for ${candidate} and for ${known}`);
     }
     this.#votes.set(key, candidate);
-    const isDurable =
-      durable.term > term || (durable.term === term && durable.votedFor === candidate);
+    const isDurable = durable.term > term || (durable.term === term && durable.votedFor === candidate);
     if (!isDurable) {
       this.#report(
         "vote-is-durable",

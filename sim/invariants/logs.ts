@@ -38,6 +38,8 @@ export class LogInvariants {
   /** Every entry that was ever seen, with the term of the one before it. */
   readonly #known = new Map<string, { readonly checksum: number; readonly previousTerm: Term }>();
   readonly #committed: StoredEntry[] = [];
+  /** In which term each of them was first called committed. */
+  readonly #committedIn: Term[] = [];
 
   constructor(ids: readonly NodeId[], report: Report) {
     this.#report = report;
@@ -106,8 +108,9 @@ export class LogInvariants {
   leads(id: NodeId, term: Term): void {
     const replica = this.#replica(id);
     replica.leads = term;
-    // To lead takes the own vote, and that is durable only after all that the log held before.
-    if (replica.matched < this.#committed.length) {
+    // To lead takes the own vote, and that is durable only after all that the log held before. A leader that was
+    // elected when a later one had begun already need not hold what that one has committed: it can do no harm.
+    if ((this.#committedIn[replica.matched] ?? term) < term) {
       this.#report(
         "leader-completeness",
         `${id} leads term ${term} without committed entry ${this.#describe(replica.matched + 1)}`,
@@ -134,6 +137,7 @@ export class LogInvariants {
         return;
       }
       this.#committed.push(entry);
+      this.#committedIn.push(replica.leads ?? entry.term);
     }
     for (const each of this.#replicas.values()) this.#match(each, each.matched + 1);
     this.#checkCommitted(replica);

@@ -1,7 +1,6 @@
-import { hashText } from "../../shared/raft/encoding.ts";
-import type { Message, NodeId } from "../../shared/raft/types.ts";
+import type { Message } from "../../shared/raft/types.ts";
 import { describeMessage } from "../raft/support/describe.ts";
-import type { Rename } from "./keys.ts";
+import { Interned, mixed, renamings } from "./interned.ts";
 import { localKey, messageKey } from "./keys.ts";
 import type { Core, Local, Opening, Outcome } from "./local.ts";
 import { campaign, crash, ids, open, persist, propose, receive, timeout, transfer } from "./local.ts";
@@ -46,57 +45,6 @@ export interface Report {
   } | null;
 }
 
-const permutations: readonly (readonly NodeId[])[] = [
-  ["A", "B", "C"],
-  ["A", "C", "B"],
-  ["B", "A", "C"],
-  ["B", "C", "A"],
-  ["C", "A", "B"],
-  ["C", "B", "A"],
-];
-const renames: readonly Rename[] = permutations.map((to) => (id) => to[ids.indexOf(id)] ?? id);
-const identity: Rename = (id) => id;
-
-/** A value is stored once and known by its number; beside it its hash under each renaming of the nodes. */
-class Interned<Value> {
-  readonly values: Value[] = [];
-  /** Two lanes of 32 bits for each renaming. */
-  readonly hashes: Uint32Array[] = [];
-  readonly #numbers = new Map<string, number>();
-  readonly #key: (value: Value, rename: Rename) => string;
-  readonly #onNew: (value: Value) => void;
-
-  constructor(key: (value: Value, rename: Rename) => string, onNew: (value: Value) => void = () => {}) {
-    this.#key = key;
-    this.#onNew = onNew;
-  }
-
-  number(value: Value): number {
-    const key = this.#key(value, identity);
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    const number = this.values.length;
-    this.#numbers.set(key, number);
-    this.values.push(value);
-    const lanes = new Uint32Array(2 * renames.length);
-    for (const [i, rename] of renames.entries()) {
-      const hash = hashText(this.#key(value, rename));
-      lanes[2 * i] = mixed(hash >>> 0);
-      lanes[2 * i + 1] = mixed(Math.floor(hash / 0x1_0000_0000) ^ 0x5bd1e995);
-    }
-    this.hashes.push(lanes);
-    this.#onNew(value);
-    return number;
-  }
-}
-
-/** The finalizer of MurmurHash3: sums of it tell multisets apart. */
-function mixed(value: number): number {
-  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
-
 interface World {
   readonly nodes: readonly number[];
   readonly letters: readonly number[];
@@ -115,7 +63,16 @@ interface Step {
 }
 
 /** Kinds of step; a message's number or a number of kept writes follows. */
-const kind = { deliver: 0, persist: 1, campaign: 2, propose: 3, crash: 4, heartbeat: 5, repeat: 6, transfer: 7 } as const;
+const kind = {
+  deliver: 0,
+  persist: 1,
+  campaign: 2,
+  propose: 3,
+  crash: 4,
+  heartbeat: 5,
+  repeat: 6,
+  transfer: 7,
+} as const;
 
 /** Breadth-first over everything that can happen within the bounds, renamings of the nodes apart. */
 export function explore(core: Core, bounds: Bounds): Report {
@@ -147,7 +104,7 @@ export function explore(core: Core, bounds: Bounds): Report {
         world.heartbeats,
     );
     const history = histories.hashes[world.history] as Uint32Array;
-    for (let i = 0; i < 2 * renames.length; i += 2) {
+    for (let i = 0; i < 2 * renamings; i += 2) {
       let low = budgets + (history[i] as number);
       let high = history[i + 1] as number;
       for (const node of world.nodes) {

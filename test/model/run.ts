@@ -19,7 +19,9 @@ const { values } = parseArgs({
 });
 
 const core: Core = values.core === undefined ? Raft : (await import(values.core)).Raft;
-const all: Record<string, Bounds> = values.long ? longScopes : { ...scopes, ...(values.scope ? longScopes : {}) };
+const all: Record<string, Bounds> = values.long
+  ? longScopes
+  : { ...scopes, ...(values.scope ? longScopes : {}) };
 
 for (const [name, bounds] of Object.entries(all)) {
   if (values.scope && !values.scope.includes(name)) continue;

@@ -31,23 +31,31 @@ const torn: Bounds["openings"] = [
 /** Half a minute in all: part of the tests. */
 export const scopes = {
   elections: { ...still, campaigns: 4 },
-  "elections with pre-votes": { ...still, preVotes: true },
-  "elections, messages twice": { ...still, campaigns: 3, duplicates: 1 },
+  "elections with pre-votes": { ...still, campaigns: 3, preVotes: true },
+  "messages twice and late": { ...still, campaigns: 1, proposals: 2, duplicates: 1, linkCapacity: 2 },
   "two crashes": { ...still, crashes: 2 },
   "a crash among writes": { ...still, crashes: 1, proposals: 1 },
-  replication: { ...still, proposals: 2, heartbeats: 1 },
+  replication: { ...still, proposals: 1, heartbeats: 1 },
   "hand-overs": { ...still, campaigns: 1, transfers: 2, proposals: 1 },
-  "figure 8 and a crash": { ...still, openings: figure8, crashes: 1 },
+  "figure 8": { ...still, openings: figure8, campaigns: 3 },
   "torn logs": { ...still, openings: torn, proposals: 1 },
 } satisfies Record<string, Bounds>;
 
 /** By hand, with patience and memory. */
 export const longScopes = {
   "three candidacies and a crash": { ...still, campaigns: 3, crashes: 1 },
+  "more replication": { ...still, proposals: 2, heartbeats: 1 },
+  "figure 8 and a crash": { ...still, openings: figure8, crashes: 1 },
   "five candidacies": { ...still, campaigns: 5 },
   "pre-votes and a crash": { ...still, preVotes: true, crashes: 1 },
   "hand-overs and a crash": { ...still, transfers: 1, crashes: 1 },
   "torn logs and a crash": { ...still, openings: torn, crashes: 1 },
   "an overtaken write": { ...still, openings: figure8, crashes: 1, heartbeats: 1 },
-  "three candidacies, a crash, a command": { ...still, campaigns: 3, crashes: 1, proposals: 1 },
+  "three candidacies, a crash, a command": {
+    ...still,
+    campaigns: 3,
+    crashes: 1,
+    proposals: 1,
+    maxStates: 20_000_000,
+  },
 } satisfies Record<string, Bounds>;

@@ -56,12 +56,12 @@ export class Lab {
   }
 
   /** Nodes that list each other by address; an id is one letter of `ids`. */
-  async cluster(ids: string, flags: readonly string[] = []): Promise<Cluster> {
+  async cluster(ids: string, flags: readonly string[] = [], cwd = this.directory): Promise<Cluster> {
     const ports = await this.ports(ids.length);
     const nodes = [...ids].map((id, position) => {
       const peers = ports.filter((_, other) => other !== position).map((port) => `http://127.0.0.1:${port}`);
       const words = [...(peers.length > 0 ? ["--peers", peers.join(",")] : []), ...flags];
-      return this.node({ id, port: ports[position]!, words });
+      return this.node({ id, port: ports[position]!, words, cwd });
     });
     return new Cluster(nodes);
   }

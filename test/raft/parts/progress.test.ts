@@ -10,14 +10,17 @@ import {
   windowIsOpen,
 } from "../../../shared/raft/progress.ts";
 
+const most = 1 << 20;
+const acknowledged = (progress: Progress, matchIndex: number, now: number) =>
+  recordAcknowledged(progress, matchIndex, now, most);
 const window = { maxInflightMessages: 3, maxInflightBytes: 100 };
 const probe = (nextIndex = 10, matchIndex = 0): Progress => ({
-  ...createProgress("A", nextIndex, 0),
+  ...createProgress("A", nextIndex, 0, most),
   matchIndex,
 });
 const replicate = (matchIndex = 9): Progress => {
   const progress = probe(matchIndex + 1, matchIndex);
-  recordAcknowledged(progress, matchIndex, 0);
+  acknowledged(progress, matchIndex, 0);
   return progress;
 };
 
@@ -61,7 +64,7 @@ describe("while probing", () => {
     [10, 4, 2, "probe", 10],
   ])("next %i, match %i: an acknowledgement of %i leads to %s", (next, match, acked, state, expected) => {
     const progress = probe(next, match);
-    recordAcknowledged(progress, acked, 1);
+    acknowledged(progress, acked, 1);
     expect(progress).toMatchObject({ state, nextIndex: expected });
   });
 });
@@ -74,7 +77,7 @@ describe("while replicating", () => {
       recordSent(progress, last, 1, 1);
     }
     expect(windowIsOpen(progress, window)).toBe(false);
-    recordAcknowledged(progress, 10, 2);
+    acknowledged(progress, 10, 2);
     expect(windowIsOpen(progress, window)).toBe(true);
     expect(progress).toMatchObject({ nextIndex: 13, matchIndex: 10 });
   });
@@ -85,7 +88,7 @@ describe("while replicating", () => {
     expect(windowIsOpen(progress, window)).toBe(true);
     recordSent(progress, 11, 500, 1);
     expect(windowIsOpen(progress, window)).toBe(false);
-    recordAcknowledged(progress, 11, 2);
+    acknowledged(progress, 11, 2);
     expect(windowIsOpen(progress, window)).toBe(true);
   });
 
@@ -93,16 +96,16 @@ describe("while replicating", () => {
     const progress = replicate();
     recordSent(progress, 50, undefined, 1);
     expect(windowIsOpen(progress, window)).toBe(false);
-    recordAcknowledged(progress, 9, 2);
+    acknowledged(progress, 9, 2);
     expect(windowIsOpen(progress, window)).toBe(false);
-    recordAcknowledged(progress, 20, 3);
+    acknowledged(progress, 20, 3);
     expect(windowIsOpen(progress, window)).toBe(true);
     expect(progress.nextIndex).toBe(21);
   });
 
   test("an acknowledgement beyond what was sent moves on from there", () => {
     const progress = replicate();
-    recordAcknowledged(progress, 30, 1);
+    acknowledged(progress, 30, 1);
     expect(progress).toMatchObject({ matchIndex: 30, nextIndex: 31 });
   });
 
@@ -127,14 +130,42 @@ describe("while replicating", () => {
   });
 });
 
+test("a message for a slow link is halved with every loss, down to a floor, and grows again with what arrives", () => {
+  const progress = replicate();
+  const sizes = Array.from({ length: 8 }, () => {
+    recordSent(progress, progress.nextIndex, 1, 1);
+    recordLost(progress);
+    return progress.maxBytes >> 10;
+  });
+  expect(sizes).toEqual([512, 256, 128, 64, 32, 16, 16, 16]);
+  const grown = Array.from({ length: 8 }, (_, i) => {
+    acknowledged(progress, 10 + i, 1);
+    return progress.maxBytes >> 10;
+  });
+  expect(grown).toEqual([32, 64, 128, 256, 512, 1024, 1024, 1024]);
+});
+
+test("a loss makes no message larger, however small the limit", () => {
+  const progress = createProgress("A", 1, 0, 100);
+  recordLost(progress);
+  expect(progress.maxBytes).toBe(100);
+});
+
+test("a probe that is lost waits for a sign of life", () => {
+  const progress = probe();
+  recordSent(progress, 12, 5, 1);
+  recordLost(progress);
+  expect(progress).toMatchObject({ state: "probe", paused: true, nextIndex: 10 });
+});
+
 test("a stretch without progress begins with the first message and with every advance", () => {
   const progress = replicate();
   recordSent(progress, 10, 1, 50);
   recordSent(progress, 11, 1, 60);
   expect(progress.movedAt).toBe(50);
-  recordAcknowledged(progress, 10, 70);
+  acknowledged(progress, 10, 70);
   expect(progress.movedAt).toBe(70);
-  recordAcknowledged(progress, 10, 80);
+  acknowledged(progress, 10, 80);
   expect(progress.movedAt).toBe(70);
 });
 
@@ -149,7 +180,7 @@ test("whatever happens to messages, progress never passes the follower and reach
   fc.assert(
     fc.property(fc.array(event, { maxLength: 80 }), fc.nat(20), (events, start) => {
       const last = 20;
-      const progress = createProgress("A", last, 0);
+      const progress = createProgress("A", last, 0, most);
       let held = start;
       const requests: { prev: number; to: number }[] = [];
       const answers: { prev: number; match: number; ok: boolean }[] = [];
@@ -174,7 +205,7 @@ test("whatever happens to messages, progress never passes the follower and reach
       const answer = (at: number) => {
         const [reply] = answers.splice(at % Math.max(1, answers.length), 1);
         if (!reply) return;
-        if (reply.ok) recordAcknowledged(progress, reply.match, 0);
+        if (reply.ok) acknowledged(progress, reply.match, 0);
         else recordRejected(progress, reply.prev, reply.match);
       };
       for (const { kind, pick, span, known } of events) {

@@ -6,7 +6,6 @@ import {
   findMember,
   isMember,
   members,
-  quorumSize,
   quorumValue,
   voteResult,
 } from "../../../shared/raft/quorum.ts";
@@ -32,7 +31,10 @@ test.each([
   [6, 4],
   [7, 4],
 ])("of %i nodes %i must agree", (size, quorum) => {
-  expect(quorumSize(configurationOf(names.slice(0, size)))).toBe(quorum);
+  const ids = names.slice(0, size);
+  const result = (agreed: number) =>
+    voteResult(configurationOf(ids), { granted: ids.slice(0, agreed), refused: [] });
+  expect([result(quorum - 1), result(quorum)]).toEqual(["pending", "won"]);
 });
 
 test("any two majorities share a member, open slots or not", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Configuration, Entry } from "../../../shared/raft/types.ts";
 import { ack, append, preVoteReply, requestVote, voteReply } from "../support/messages.ts";
-import { configurationOf } from "../support/settings.ts";
+import { configurationOf, entriesOf } from "../support/settings.ts";
 import { held, leader, Solo, sent } from "../support/solo.ts";
 
 /** The first configuration and claims of open slots: the design's page on identity, thesis 4.1, rules 8 and 23. */
@@ -52,6 +52,40 @@ test("an empty node votes for those it was told of, and for no stranger", () => 
       ]);
     }
   }
+});
+
+test("an empty node votes for a stranger that has a log: that log says who votes", () => {
+  const work = empty(null).receive(requestVote("A", 1, [1, 1]));
+  expect(held(work, "RequestVoteResponse")).toMatchObject([{ voteGranted: true }]);
+});
+
+const founded = (clusterId: string, term: number): Entry => ({
+  index: 1,
+  term,
+  kind: "configuration",
+  size: 1,
+  configuration: { ...configurationOf(["N", "A", "B"]), clusterId },
+});
+
+test("another founding of the same term gives way as a whole while nothing is committed", () => {
+  const node = new Solo({ log: [] });
+  node.receive(append("A", 1, [0, 0], [founded("mine", 1), ...entriesOf([1, 1], 2)]));
+  const refused = node.receive(append("B", 2, [1, 1], [], { logClusterId: "theirs" }));
+  expect(held(refused, "AppendEntriesResponse")).toMatchObject([{ success: false, conflictIndex: 0 }]);
+  expect(node.view.lastIndex).toBe(3);
+  const work = node.receive(append("B", 2, [0, 0], [founded("theirs", 1)], { logClusterId: "theirs" }));
+  expect(work.persist?.entries).toMatchObject([{ index: 1, configuration: { clusterId: "theirs" } }]);
+  expect(node.view).toMatchObject({ lastIndex: 1, configuration: { clusterId: "theirs" } });
+});
+
+test("a founding that is committed never gives way", () => {
+  const node = new Solo({ log: [] });
+  node.receive(append("A", 1, [0, 0], [founded("mine", 1)], { leaderCommit: 1 }));
+  const before = node.core.encode();
+  expect(
+    node.receive(append("B", 5, [0, 0], [founded("theirs", 5)], { logClusterId: "theirs" })).send,
+  ).toEqual([]);
+  expect(node.core.encode()).toBe(before);
 });
 
 test("the first entry of the first leader says who the cluster is", () => {
@@ -111,6 +145,21 @@ test("the claimed member is sent entries at once and counts at once", () => {
   expect(sent(work, "AppendEntries").map(({ to }) => to)).toEqual(["A", "B"]);
   node.persist();
   expect(node.receive(ack("B", 1, 2)).commit).toEqual({ first: 2, last: 2 });
+});
+
+test("no claim before an entry of the own term is committed, though the configuration long is (rule 7)", () => {
+  const node = founder(["B"]);
+  for (let i = 0; i < 10 && node.view.role === "Leader"; i++) node.timeout();
+  node.timeout();
+  node.receive(preVoteReply("A", 2, true));
+  node.persist();
+  node.receive(voteReply("A", 2, true));
+  node.step(claim("B"));
+  expect(node.result.accepted).toBe(false);
+  node.persist();
+  node.receive(ack("A", 2, 2));
+  node.step(claim("B"));
+  expect(node.result.accepted).toBe(true);
 });
 
 test.each([

@@ -83,6 +83,18 @@ describe("a write", () => {
     expect(durable).toEqual([1, 1, 2]);
   });
 
+  test("that is overtaken in the very turn in which it completes does not count either", () => {
+    const node = new Solo();
+    const { persist } = node.receive(append("A", 2, [1, 1], entriesOf([2, 2, 2], 2)));
+    node.step(
+      { type: "message", message: append("B", 3, [2, 2], entriesOf([3, 3], 3)) },
+      { type: "persisted", number: persist?.number ?? 0 },
+    );
+    expect(node.view.durableIndex).toBe(2);
+    node.persist();
+    expect(node.view.durableIndex).toBe(4);
+  });
+
   test("of several at once counts as far as the last one went", () => {
     const node = new Solo();
     node.receive(append("A", 2, [1, 1], entriesOf([2, 2, 2], 2)));

@@ -144,12 +144,25 @@ describe("a follower", () => {
 
   test("answers what lies below its commit index with that index (rule 15)", () => {
     const node = new Solo({ log: [1, 1, 2, 2], term: 2, commit: 3 });
-    const work = node.receive(append("A", 2, [1, 1], entriesOf([7], 2)));
+    const work = node.receive(append("A", 2, [1, 1], entriesOf([1], 2)));
     expect(sent(work, "AppendEntriesResponse")).toMatchObject([{ success: true, matchIndex: 3 }]);
     expect(node.view.lastIndex).toBe(4);
     // And goes on behind it.
     node.receive(append("A", 2, [1, 1], entriesOf([1, 2, 2, 2], 2)));
     expect(node.view.lastIndex).toBe(5);
+  });
+
+  test("ignores whoever disagrees with what is committed (leader completeness, paper 5.4)", () => {
+    for (const message of [
+      append("A", 3, [1, 1], entriesOf([7], 2)),
+      append("A", 3, [2, 2], entriesOf([3], 3)),
+      append("A", 3, [0, 0], entriesOf([2, 2, 2, 3], 1)),
+    ]) {
+      const node = new Solo({ log: [1, 1, 2, 2], term: 2, commit: 3 });
+      const before = node.core.encode();
+      expect(node.receive(message).send).toEqual([]);
+      expect(node.core.encode()).toBe(before);
+    }
   });
 
   test("ignores a second leader of one term (paper 5.2: there is none)", () => {

@@ -68,6 +68,13 @@ test("takes in nothing that is meant for another node, or comes from itself", ()
   expect(node.core.encode()).toBe(before);
 });
 
+test("does not follow into a term that no election can have reached", () => {
+  const node = new Solo();
+  const before = node.core.encode();
+  node.receive(append("A", 2 ** 53 - 1, [1, 1]), requestVote("A", 2 ** 40, [9, 9]), ack("A", 2 ** 33, 1));
+  expect(node.core.encode()).toBe(before);
+});
+
 test("names the leader again when the same one leads a later term", () => {
   const node = new Solo();
   node.receive(append("A", 2, [1, 1]));

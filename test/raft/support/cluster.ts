@@ -187,7 +187,8 @@ export class Cluster {
   /** Lets time pass: messages arrive at once, deadlines are served when they are due. */
   run(ms: number): void {
     const end = this.now + ms;
-    for (;;) {
+    for (let i = 0; ; i++) {
+      if (i > 10_000) throw new Error("deadlines never end");
       this.settle();
       const due = [...this.machines.values()]
         .filter(({ core, deadline, aheadMs }) => core !== null && deadline - aheadMs <= end)

@@ -26,6 +26,6 @@ export function runScript(path: string): { readonly expected: string; readonly a
     }
   }
   const text = `${actual.join("\n")}\n`;
-  if (process.env["UPDATE_SCRIPTS"] && text !== expected) writeFileSync(path, text);
+  if (process.env.UPDATE_SCRIPTS && text !== expected) writeFileSync(path, text);
   return { expected, actual: text };
 }

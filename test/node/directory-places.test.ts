@@ -1,0 +1,250 @@
+import { describe, expect, test } from "vitest";
+import type { PeerDirectory } from "../../shared/node/peer-directory.ts";
+import { configurationOf, directoryOf, introduction, listOf, storeOf } from "./support/directory.ts";
+import { addressOf } from "./support/machine.ts";
+
+/** Who is found where, who may speak, and who belongs to the cluster. */
+
+const [a, b, c, n] = ["A", "B", "C", "N"].map(addressOf) as [string, string, string, string];
+
+const find = (directory: PeerDirectory, ...ids: readonly string[]) => {
+  for (const id of ids) directory.recordAnswer(addressOf(id), introduction(id));
+  return directory;
+};
+
+describe("the stand-in for a configuration", () => {
+  test("comes when every listed address has been tried, with a slot for each", () => {
+    const directory = find(directoryOf(listOf("A", "B", "C")), "A");
+    expect(directory.provisional()).toBe(null);
+    directory.recordSilence(b);
+    expect(directory.provisional()).toBe(null);
+    directory.recordRefusedBy(c, { code: "status-401", message: "no" });
+    expect(directory.provisional()).toEqual({
+      clusterId: "candidate",
+      slots: [
+        { id: "N", storeId: storeOf("N"), address: n },
+        { id: "A", storeId: storeOf("A"), address: a },
+        { id: null, address: b },
+        { id: null, address: c },
+      ],
+    });
+  });
+
+  test("of a list without others is this node alone", () => {
+    expect(directoryOf([]).provisional()?.slots).toEqual([{ id: "N", storeId: storeOf("N"), address: n }]);
+  });
+
+  test("names nobody with whom something is wrong", () => {
+    const directory = find(directoryOf(listOf("A")), "A");
+    directory.recordAnswer(a, introduction("A", { storeId: "wiped" }));
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", null]);
+  });
+
+  test("is none for a node that has a cluster, or whose list shows one", () => {
+    const bound = find(directoryOf(listOf("A"), { clusterId: "cluster" }), "A");
+    expect(bound.provisional()).toBe(null);
+    const late = find(directoryOf(listOf("A", "B")), "A");
+    late.recordAnswer(b, introduction("B", { clusterId: "cluster" }));
+    expect(late.provisional()).toBe(null);
+    expect(late.addressesToAsk()).toEqual([b]);
+  });
+
+  test("tells who is a member while there is no other", () => {
+    const directory = find(directoryOf(listOf("A", "B")), "A");
+    expect(directory.isMember("A")).toBe(false);
+    directory.recordSilence(b);
+    expect(["N", "A", "B"].map((id) => directory.isMember(id))).toEqual([true, true, false]);
+  });
+});
+
+describe("a claimant", () => {
+  const withOpen = (...ids: readonly string[]) => {
+    const directory = directoryOf(listOf("A", "B", "C"), { clusterId: "cluster" });
+    directory.setConfiguration(configurationOf(["N", "A"], ["B", "C"]));
+    return find(directory, ...ids);
+  };
+
+  test("is a listed node that was found and is not a member, while there is a slot", () => {
+    expect(withOpen().claimant()).toBe(null);
+    expect(withOpen("A").claimant()).toBe(null);
+    const directory = withOpen("A", "C");
+    expect(directory.claimant()).toEqual({ id: "C", storeId: storeOf("C"), address: c });
+    directory.setConfiguration(configurationOf(["N", "A", "C"], ["B"]));
+    expect(directory.claimant()).toBe(null);
+    find(directory, "B");
+    expect(directory.claimant()?.id).toBe("B");
+    directory.setConfiguration(configurationOf(["N", "A", "C", "B"]));
+    expect(directory.claimant()).toBe(null);
+  });
+
+  test("is nobody with whom something is wrong", () => {
+    const directory = withOpen("B");
+    directory.recordAnswer(b, introduction("B", { storeId: "wiped" }));
+    expect(directory.claimant()).toBe(null);
+  });
+
+  test("is nobody who came to a member's address: the open slot is not its", () => {
+    const directory = withOpen();
+    directory.recordAnswer(a, introduction("X"));
+    expect(directory.claimant()).toBe(null);
+  });
+
+  test("may live where the leader's list names it and the log does not", () => {
+    const directory = directoryOf([{ address: "http://by-proxy", id: null }], { clusterId: "cluster" });
+    directory.setConfiguration(configurationOf(["N", "A"], ["B"]));
+    directory.recordAnswer("http://by-proxy", introduction("B"));
+    expect(directory.claimant()).toEqual({ id: "B", storeId: storeOf("B"), address: "http://by-proxy" });
+  });
+});
+
+describe("where a member is reached", () => {
+  test("a listed address where it was found wins over the log's", () => {
+    const directory = directoryOf([{ address: "http://by-proxy", id: null }]);
+    directory.setConfiguration(configurationOf(["N", "A", "B"]));
+    expect(directory.addressOf("A")).toBe(a);
+    directory.recordAnswer("http://by-proxy", introduction("A"));
+    expect(directory.addressOf("A")).toBe("http://by-proxy");
+    expect(directory.addressOf("B")).toBe(b);
+    expect(directory.addressOf("C")).toBe(null);
+  });
+
+  test("a listed address that names it does too, before anybody was found there", () => {
+    const directory = directoryOf([{ address: "http://by-proxy", id: "A" }]);
+    directory.setConfiguration(configurationOf(["N", "A"]));
+    expect(directory.addressOf("A")).toBe("http://by-proxy");
+    expect(directory.peers()).toEqual([{ id: "A", address: "http://by-proxy" }]);
+  });
+
+  test("a listed address where something is wrong does not", () => {
+    const directory = directoryOf([{ address: "http://by-proxy", id: "A" }]);
+    directory.setConfiguration(configurationOf(["N", "A"]));
+    directory.recordAnswer("http://by-proxy", introduction("X"));
+    expect(directory.addressOf("A")).toBe(a);
+  });
+});
+
+describe("this node's own address", () => {
+  test("is what it is told, then what its peers' lists say, then a guess", () => {
+    const directory = find(directoryOf(listOf("A")), "A");
+    expect(directory.advertisedAddress).toBe(n);
+    directory.recordCall(introduction("A"), "http://as-seen-by-a");
+    expect(directory.advertisedAddress).toBe("http://as-seen-by-a");
+    directory.recordCall(introduction("A"), "http://another");
+    expect(directory.advertisedAddress).toBe("http://as-seen-by-a");
+    const told = find(directoryOf(listOf("A"), { advertise: "http://told" }), "A");
+    told.recordCall(introduction("A"), "http://as-seen-by-a");
+    expect(told.advertisedAddress).toBe("http://told");
+  });
+
+  test("is what nobody says whom this node has not found", () => {
+    const directory = directoryOf(listOf("A"));
+    directory.recordCall(introduction("Z"), "http://evil");
+    directory.recordCall(introduction("A"), "http://as-seen-by-a");
+    expect(directory.advertisedAddress).toBe(n);
+    find(directory, "A");
+    expect(directory.advertisedAddress).toBe("http://as-seen-by-a");
+  });
+
+  test("is what nobody says who only knows the cluster's name", () => {
+    const directory = directoryOf(listOf("A"), { clusterId: "cluster" });
+    directory.setConfiguration(configurationOf(["N", "A"]));
+    directory.recordCall(introduction("Z", { clusterId: "cluster" }), "http://evil");
+    expect(directory.advertisedAddress).toBe(n);
+    directory.recordCall(introduction("A", { clusterId: "cluster" }), "http://as-seen-by-a");
+    expect(directory.advertisedAddress).toBe("http://as-seen-by-a");
+  });
+
+  test("is nothing that is no address", () => {
+    const directory = find(directoryOf(listOf("A")), "A");
+    directory.recordCall(introduction("A"), "");
+    directory.recordCall(introduction("A"), "not an address");
+    expect(directory.advertisedAddress).toBe(n);
+  });
+
+  test("does not fill the memory with what strangers say", () => {
+    const directory = directoryOf(listOf("A"));
+    for (let i = 0; i < 32; i++) directory.recordCall(introduction(`Z${i}`), "http://evil");
+    directory.recordCall(introduction("A"), "http://as-seen-by-a");
+    find(directory, "A");
+    expect(directory.advertisedAddress).toBe(n);
+    directory.recordCall(introduction("A"), "http://as-seen-by-a");
+    expect(directory.advertisedAddress).toBe("http://as-seen-by-a");
+  });
+
+  test("in its own list is left out", () => {
+    const listed = [...listOf("A"), { address: "http://told", id: null }, { address: n, id: "N" }];
+    const directory = directoryOf(listed, { advertise: "http://told" });
+    expect(directory.addressesToAsk()).toEqual([a]);
+  });
+});
+
+describe("who is heard", () => {
+  test("before there is a cluster: whoever was found, once all have been looked for", () => {
+    const directory = find(directoryOf(listOf("A", "B")), "A");
+    expect(directory.hears(introduction("A"))).toBe(false);
+    directory.recordSilence(b);
+    expect(directory.hears(introduction("A"))).toBe(true);
+    expect(directory.hears(introduction("B"))).toBe(false);
+    expect(directory.hears(introduction("A", { storeId: "wiped" }))).toBe(false);
+  });
+
+  test("before it is bound: also the members in the log", () => {
+    const directory = directoryOf([]);
+    directory.setConfiguration(configurationOf(["N", "A"]));
+    expect(directory.hears(introduction("A"))).toBe(true);
+    expect(directory.hears(introduction("B"))).toBe(false);
+  });
+
+  test("in a cluster: whoever is of it", () => {
+    const directory = find(directoryOf(listOf("A"), { clusterId: "cluster" }), "A");
+    expect(directory.hears(introduction("A"))).toBe(false);
+    expect(directory.hears(introduction("A", { clusterId: "elsewhere" }))).toBe(false);
+    expect(directory.hears(introduction("A", { clusterId: "cluster" }))).toBe(true);
+    expect(directory.hears(introduction("B", { clusterId: "cluster" }))).toBe(true);
+  });
+});
+
+describe("the cluster's name", () => {
+  test("is taken from a bound node whose first entry is this node's too", () => {
+    const directory = find(directoryOf(listOf("A", "B")), "A");
+    const bound = introduction("A", { clusterId: "cluster" });
+    directory.recordAnswer(a, bound);
+    expect(directory.clusterId).toBe(null);
+    directory.setConfiguration(configurationOf(["N", "A", "B"], [], "another"));
+    directory.adopt(bound);
+    expect(directory.clusterId).toBe(null);
+    directory.setConfiguration(configurationOf(["N", "A", "B"]));
+    directory.adopt(introduction("A"));
+    expect(directory.clusterId).toBe(null);
+    directory.adopt(bound);
+    expect(directory.clusterId).toBe("cluster");
+  });
+});
+
+describe("whom to ask", () => {
+  test("is every address where nobody was found, or where something is wrong or not yet settled", () => {
+    const directory = find(directoryOf(listOf("A", "B")), "A");
+    expect(directory.addressesToAsk()).toEqual([b]);
+    directory.setConfiguration(configurationOf(["N", "B"], ["C"]));
+    // A was found and is no member yet; C's slot is open and in no list.
+    expect(directory.addressesToAsk()).toEqual([a, b, c]);
+    find(directory, "B");
+    directory.setConfiguration(configurationOf(["N", "B", "A"]));
+    expect(directory.addressesToAsk()).toEqual([]);
+  });
+});
+
+test("peers are the log's slots once there are any, the list before", () => {
+  const directory = find(directoryOf([...listOf("A"), { address: b, id: "B" }]), "A");
+  expect(directory.peers()).toEqual([
+    { id: "A", address: a },
+    { id: "B", address: b },
+  ]);
+  directory.setConfiguration(configurationOf(["N", "A"], ["C"]));
+  expect(directory.peers()).toEqual([
+    { id: "A", address: a },
+    { id: null, address: c },
+  ]);
+  expect(directory.memberIds()).toEqual(["N", "A"]);
+  expect([directory.storeIdOf("A"), directory.storeIdOf("B")]).toEqual([storeOf("A"), null]);
+});

@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import type { Machine } from "./support/machine.ts";
+import { Waiting } from "./support/waiting.ts";
+import { cluster } from "./support/world.ts";
+
+/** Longest of all that a host gives a node for a clean stop. */
+const withinMs = 2000;
+
+test("a leader hands over and the cluster goes on without a pause", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  const [node] = world.followers as [Machine];
+  const stopped = new Waiting(leader.node.stop());
+  await world.answer(stopped, 100);
+  await world.answer(node.execute("SET x=1"), 100);
+  expect(world.leader).not.toBe(leader);
+});
+
+test("a command that comes while the last write is under way is answered when the node has stopped", async () => {
+  const world = await cluster();
+  const [node] = world.followers as [Machine];
+  world.isolate(node);
+  node.storage.stall();
+  const stopped = new Waiting(node.node.stop());
+  await world.run(5);
+  expect(stopped.isPending).toBe(true);
+  const late = node.execute("SET late=1", { timeoutMs: 10_000 });
+  const read = node.read({ timeoutMs: 10_000 });
+  await world.answer(stopped, withinMs);
+  await world.until(() => !late.isPending && !read.isPending, 1);
+  // It was sent to the leader, who may have it.
+  expect(late.error).toMatchObject({ code: "stopping", status: 503, details: { outcome: "unknown" } });
+  expect(read.error).toMatchObject({ code: "stopping", status: 503 });
+});
+
+test("clients of a leader that cannot finish are told that the outcome is unknown", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  world.isolate(leader);
+  const waiting = leader.execute("SET x=1");
+  await world.run(20);
+  const stopped = new Waiting(leader.node.stop());
+  await world.answer(stopped, withinMs);
+  expect(waiting.error).toMatchObject({ code: "stopping", details: { outcome: "unknown" } });
+});
+
+test("a node that waits for its end rests meanwhile", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  world.isolate(leader);
+  leader.execute("SET x=1");
+  await world.run(20);
+  leader.turns = 0;
+  await world.answer(new Waiting(leader.node.stop()), withinMs);
+  expect(leader.turns).toBeLessThan(100);
+});
+
+test("a node that has stopped refuses everybody", async () => {
+  const world = await cluster();
+  const [node] = world.followers as [Machine];
+  await world.answer(new Waiting(node.node.stop()));
+  const refusal = { code: "stopping", status: 503, details: { outcome: "none" } };
+  const command = node.execute("SET x=1");
+  await world.run(1);
+  expect(command.error).toMatchObject(refusal);
+  expect(await node.node.exchange("{}")).toMatchObject({ status: 503, peer: null });
+  expect(await node.node.single("RequestVote", "{}")).toMatchObject({ status: 503, peer: null });
+  expect(node.node.health()).toEqual({ healthy: false, reason: "this node has stopped" });
+});

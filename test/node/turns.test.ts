@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { append, bodyOf, exchangeAs, messagesOf, noop, singleTo } from "./support/by-hand.ts";
+import type { Machine } from "./support/machine.ts";
+import type { World } from "./support/world.ts";
+import { cluster } from "./support/world.ts";
+
+/** What meets in one turn of the loop: each keeps its meaning. */
+
+/** A follower that hears nobody but the test, which speaks for the others. */
+async function cutOff(): Promise<{ world: World; node: Machine; leader: Machine; other: Machine }> {
+  const world = await cluster();
+  const { leader } = world;
+  const [node, other] = world.followers as [Machine, Machine];
+  world.isolate(node);
+  await world.run(50);
+  return { world, node, leader, other };
+}
+
+test("a turn that appends and truncates leaves the node running, and logs only what stays", async () => {
+  const world = await cluster();
+  const { leader: deposed } = world;
+  const [first, second] = world.followers as [Machine, Machine];
+  deposed.pause();
+  const commands = [first.execute("SET a=1"), first.execute("SET b=2"), second.execute("SET c=3")];
+  for (const command of commands) await world.answer(command);
+  expect(world.leader).not.toBe(deposed);
+  deposed.events = [];
+  await deposed.resume();
+  await world.run(3000);
+  expect(deposed.fatal).toBe(null);
+  expect(deposed.eventsOf("truncated")).not.toEqual([]);
+  expect(deposed.log).toEqual(world.leader.log);
+  expect(deposed.eventsOf("entry-appended").map(({ cmd }) => cmd)).toEqual(deposed.log);
+});
+
+test("an answer whose write completes in the very turn that asks for it is sent", async () => {
+  const { world, node, other } = await cutOff();
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  const entries = [noop(term + 1)];
+  node.storage.stall();
+  const first = exchangeAs(other, node, [append(other, term + 1, [lastIndex, term], entries)]);
+  await world.run(5);
+  expect(first.isPending).toBe(true);
+  const again = exchangeAs(other, node, [append(other, term + 1, [lastIndex, term], entries, { round: 2 })]);
+  node.storage.resume();
+  await world.run(5);
+  const acknowledged = { type: "AppendEntriesResponse", success: true, matchIndex: lastIndex + 1 };
+  expect(messagesOf(first)).toMatchObject([acknowledged]);
+  expect(messagesOf(again)).toMatchObject([{ ...acknowledged, round: 2 }]);
+});
+
+test.each([
+  ["the same entries", (term: number) => [noop(term)]],
+  ["a heartbeat", () => []],
+])("a person who sends %s in the leader's name takes no answer from the leader", async (_what, byHand) => {
+  const { world, node, leader } = await cutOff();
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  const { type: _type, ...fields } = append(leader, term, [lastIndex, term], byHand(term), { round: 0 });
+  node.storage.stall();
+  const person = singleTo(node, "AppendEntries", fields);
+  const call = exchangeAs(leader, node, [
+    append(leader, term, [lastIndex, term], [noop(term)], { round: 7 }),
+  ]);
+  await world.run(5);
+  node.storage.resume();
+  await world.run(5);
+  expect(messagesOf(call)).toMatchObject([{ success: true, matchIndex: lastIndex + 1, round: 7 }]);
+  expect(bodyOf(person)).toMatchObject({
+    success: true,
+    matchIndex: lastIndex + byHand(term).length,
+    round: 0,
+  });
+});
+
+test("a person who asks for a vote in a candidate's name takes no answer from the candidate", async () => {
+  const { world, node, other } = await cutOff();
+  await world.run(600);
+  const { term, raft } = node.status;
+  const fields = {
+    term: term + 1,
+    candidateId: other.id,
+    lastLogIndex: raft.lastIndex,
+    lastLogTerm: term,
+  };
+  const person = singleTo(node, "RequestVote", fields);
+  const call = exchangeAs(other, node, [{ type: "RequestVote", ...fields }]);
+  await world.run(5);
+  expect(bodyOf(person)).toMatchObject({ voteGranted: true, term: term + 1 });
+  expect(messagesOf(call)).toMatchObject([
+    { type: "RequestVoteResponse", voteGranted: true, term: term + 1 },
+  ]);
+});
