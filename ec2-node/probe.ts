@@ -12,6 +12,8 @@ export type Probe = (address: string) => Promise<ProbeOutcome>;
  * that needs longer is judged by its silence, like any other.
  */
 const PROBE_DEADLINE_MS = 250;
+/** A busy machine may take its time between closing one file of a dying process and the next. */
+const STAYS_MS = 1_000;
 
 /**
  * One TCP connect to the host and port of a base URL, and a look whether the connection stays. Sends nothing; never
@@ -26,16 +28,20 @@ export function probe(address: string, deadlineMs: number = PROBE_DEADLINE_MS): 
       port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
     });
     let connected = false;
-    const timer = setTimeout(() => settle(connected ? "accepted" : "unknown"), deadlineMs);
+    let timer = setTimeout(() => settle("unknown"), deadlineMs);
     socket.once("connect", () => {
       connected = true;
+      clearTimeout(timer);
+      timer = setTimeout(() => settle("accepted"), STAYS_MS);
     });
     // Only a socket that is read from hears that the other side closed it.
     socket.resume().once("end", () => settle("dropped"));
     // The listener stays: a socket that is being destroyed may still fail.
-    socket.on("error", (error: NodeJS.ErrnoException) =>
-      settle(error.code === "ECONNREFUSED" ? "refused" : connected ? "dropped" : "unknown"),
-    );
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+      // A reset may come before we have seen that we were connected.
+      if (code === "ECONNREFUSED") settle("refused");
+      else settle(connected || code === "ECONNRESET" ? "dropped" : "unknown");
+    });
 
     function settle(outcome: ProbeOutcome): void {
       clearTimeout(timer);

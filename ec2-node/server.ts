@@ -35,7 +35,7 @@ const CLOSE_GRACE_MS = 1_000;
  * Of clients that send one request after the other, everyone has sent the next one by then, and reads that it was the
  * last on its connection. Closing at once would cut off whatever is under way to us.
  */
-const LAST_REQUESTS_MS = 50;
+const LAST_REQUESTS_MS = 100;
 
 /** How long a connection may sit with a request that was answered before its body had come. */
 const LINGER_MS = 2_000;

@@ -1,4 +1,5 @@
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { NodeId } from "../shared/raft/types.ts";
 import type { SimulatedMachine, World } from "./machine.ts";
 import type { Cut, NetworkProfile } from "./network.ts";
 import { bridged, oneWay, split } from "./partitions.ts";
@@ -10,8 +11,10 @@ export const faultNames = [
   "power loss",
   "crash at sync",
   "crash of new leaders",
+  "crash of voters",
   "crash of all",
   "pause",
+  "pause behind a partition",
   "hiccup",
   "partition",
   "one-way partition",
@@ -75,6 +78,7 @@ export class Faults<Machine extends StateMachine> {
   end(): void {
     this.#over = true;
     this.#world.monitor.onLeader = null;
+    this.#world.monitor.onVote = null;
     for (const remedy of this.#remedies) this.#world.scheduler.after(0, remedy);
     for (const machine of this.#machines.filter(({ failureIsDue }) => failureIsDue)) {
       machine.crash(false);
@@ -113,11 +117,16 @@ export class Faults<Machine extends StateMachine> {
       case "crash of new leaders":
         this.#crashNewLeaders(random.int(1, 4));
         return true;
+      case "crash of voters":
+        this.#crashVoters(random.int(1, 5));
+        return true;
       case "crash of all":
         for (const each of this.#machines) if (each.process !== null) this.#crash(each, false);
         return true;
       case "pause":
         return this.#pause(machine, random.between(300, 4000));
+      case "pause behind a partition":
+        return this.#pauseCutOff(machine, random.between(600, 2500));
       case "hiccup":
         return this.#pause(machine, random.between(10, 250));
       case "partition":
@@ -153,31 +162,47 @@ export class Faults<Machine extends StateMachine> {
     }
   }
 
-  #crash(machine: SimulatedMachine<Machine>, power: boolean): void {
+  #crash(machine: SimulatedMachine<Machine>, power: boolean, downMs?: number): void {
     if (machine.process === null || this.#over) return;
     machine.crash(power);
-    this.#restartLater(machine);
+    this.#restartLater(machine, downMs);
   }
 
   /** What leaders leave behind that have hardly begun is what the next ones disagree about (paper, Figure 8). */
   #crashNewLeaders(times: number): void {
-    const { monitor, scheduler } = this.#world;
     const afterMs = this.#random.exponential(this.#random.pick([2, 8, 40]));
-    monitor.onLeader = (id) => {
-      const leader = this.#machines.find((machine) => machine.id === id);
-      if (leader === undefined) return;
-      scheduler.after(afterMs, () => this.#crash(leader, this.#random.chance(0.5)));
+    this.#world.monitor.onLeader = (id) => {
+      this.#crashSoon(id, afterMs);
       if (times > 1) this.#crashNewLeaders(times - 1);
     };
   }
 
-  #restartLater(machine: SimulatedMachine<Machine>): void {
+  /** A voter that forgot its vote would be asked again at once, while the election is still open. */
+  #crashVoters(times: number): void {
+    const afterMs = this.#random.exponential(this.#random.pick([0.5, 3]));
+    this.#world.monitor.onVote = (id) => {
+      this.#crashSoon(id, afterMs, this.#random.between(1, 20));
+      if (times > 1) this.#crashVoters(times - 1);
+    };
+  }
+
+  #crashSoon(id: NodeId, afterMs: number, downMs?: number): void {
+    const machine = this.#machines.find((each) => each.id === id);
+    if (machine === undefined) return;
+    const power = this.#random.chance(0.5);
+    this.#world.scheduler.after(afterMs, () => this.#crash(machine, power, downMs));
+  }
+
+  #restartLater(machine: SimulatedMachine<Machine>, downMs = this.#drawDownMs()): void {
     if (this.#over) {
       machine.start();
       return;
     }
-    const downMs = this.#random.chance(0.3) ? this.#random.between(1, 60) : this.#random.between(60, 3000);
     this.#untilLater(downMs, () => machine.start());
+  }
+
+  #drawDownMs(): number {
+    return this.#random.chance(0.3) ? this.#random.between(1, 60) : this.#random.between(60, 3000);
   }
 
   #pause(machine: SimulatedMachine<Machine>, forMs: number): boolean {
@@ -187,10 +212,17 @@ export class Faults<Machine extends StateMachine> {
     return true;
   }
 
-  #cut(cut: Cut): boolean {
+  /** It wakes up in a world that has gone on without it, and nobody tells it for a while. */
+  #pauseCutOff(machine: SimulatedMachine<Machine>, forMs: number): boolean {
+    const { id } = machine;
+    const alone: Cut = (from, to) => from === id || to === id;
+    return this.#pause(machine, forMs) && this.#cut(alone, forMs + this.#random.between(100, 1500));
+  }
+
+  #cut(cut: Cut, forMs = this.#random.between(100, 4000)): boolean {
     const { network } = this.#world;
     network.cut(cut);
-    this.#untilLater(this.#random.between(100, 4000), () => network.mend(cut));
+    this.#untilLater(forMs, () => network.mend(cut));
     return true;
   }
 

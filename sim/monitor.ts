@@ -61,6 +61,8 @@ export class Monitor {
   #violation: Violation | null = null;
   /** Called once, with the next that becomes leader. */
   onLeader: ((id: NodeId) => void) | null = null;
+  /** Called once, with the next that grants a vote. */
+  onVote: ((id: NodeId) => void) | null = null;
 
   constructor(ids: readonly NodeId[], options: MonitorOptions) {
     this.#now = options.now;
@@ -161,12 +163,15 @@ export class Monitor {
         this.#counts.add("leaders");
         this.elections.leads(id, event.term);
         this.logs.leads(id, event.term);
-        this.#tellLeader(id);
+        tellOnce(this, "onLeader", id);
         break;
       case "follows":
       case "stepped-down":
         if (event.type === "stepped-down") this.#counts.add(`stepped down: ${event.cause}`);
         this.logs.leadsNoMore(id);
+        break;
+      case "vote-granted":
+        if (!event.preVote) tellOnce(this, "onVote", id);
         break;
       case "truncated":
         this.#counts.add("truncations");
@@ -252,16 +257,16 @@ export class Monitor {
     else this.report("nobody-is-refused", `${id}: ${code}: ${message}`);
   }
 
-  #tellLeader(id: NodeId): void {
-    const tell = this.onLeader;
-    this.onLeader = null;
-    tell?.(id);
-  }
-
   #noteCluster(id: NodeId, clusterId: string): void {
     this.#clusterId ??= clusterId;
     if (clusterId !== this.#clusterId) {
       this.report("one-cluster", `${id} belongs to cluster ${clusterId}, others to ${this.#clusterId}`);
     }
   }
+}
+
+function tellOnce(monitor: Monitor, listener: "onLeader" | "onVote", id: NodeId): void {
+  const tell = monitor[listener];
+  monitor[listener] = null;
+  tell?.(id);
 }

@@ -40,6 +40,9 @@ export interface NetworkProfile {
 /** Whether messages from one machine to another are dropped. */
 export type Cut = (from: NodeId, to: NodeId) => boolean;
 
+/** An intermediary that repeats a request does so within this time. */
+const longestRetryMs = 400;
+
 interface Call {
   readonly from: Endpoint;
   readonly to: Endpoint;
@@ -109,7 +112,8 @@ export class Network {
     this.#calls.add(call);
     if (duplicated) {
       this.#counts.add("duplicates");
-      this.#request(call, body);
+      // Whoever sends again does so when the first time seems to have failed.
+      this.#scheduler.after(this.#random.between(0, longestRetryMs), () => this.#request(call, body));
     }
     this.#request(call, body);
   }

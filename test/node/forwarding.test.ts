@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { deposedError } from "../../shared/node/refusals.ts";
-import { append, command, exchangeAs } from "./support/by-hand.ts";
+import { append, command, exchangeAs, messagesOf } from "./support/by-hand.ts";
 import type { Call, Machine } from "./support/machine.ts";
 import { cluster } from "./support/world.ts";
 
@@ -77,13 +77,70 @@ test("a command that was lost with its leader's log goes again as soon as a late
   expect(world.leader.log).toEqual(["SET mine=1"]);
 });
 
+test("a command that comes to a leader again is in its log once", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  const [node] = world.followers as [Machine];
+  const { lastIndex } = leader.raft;
+  world.isolate(leader);
+  const forward = (call: number) => {
+    const commands = [{ sequence: 1, floor: 1, cmd: "SET x=1" }];
+    return exchangeAs(node, leader, [{ type: "Forward", boot: 1, call, commands }]);
+  };
+  const replies = [forward(1), forward(2), forward(2), forward(1)];
+  await world.run(5);
+  expect(leader.raft.lastIndex).toBe(lastIndex + 1);
+  const taken = { type: "ForwardResponse", results: [{ outcome: "appended", index: lastIndex + 1 }] };
+  expect(replies.flatMap(messagesOf)).toMatchObject([taken, taken]);
+});
+
+test("a copy of a call that was refused is not taken in later", async () => {
+  const world = await cluster();
+  const [node, other] = world.followers as [Machine, Machine];
+  const forward = () => {
+    const commands = [{ sequence: 1, floor: 1, cmd: "SET x=1" }];
+    return exchangeAs(other, node, [{ type: "Forward", boot: 1, call: 1, commands }]);
+  };
+  const first = forward();
+  await world.run(5);
+  expect(messagesOf(first)).toMatchObject([{ results: [{ outcome: "refused", reason: "not-leader" }] }]);
+  exchangeAs(world.leader, node, [{ type: "TimeoutNow", term: node.status.term }]);
+  await world.until(() => node.leads);
+  const copy = forward();
+  await world.run(5);
+  expect(messagesOf(copy)).toEqual([]);
+  await world.run(500);
+  expect(node.log).toEqual([]);
+});
+
+test("a command that a new leader inherits and is asked for again is in its log once", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  const [node, heir] = world.followers as [Machine, Machine];
+  world.part(leader, node);
+  // What the heir acknowledges gets lost: it has the command, and nobody knows.
+  world.cut.add(`${heir.id}>${leader.id}`);
+  world.cut.delete(`${node.id}>${leader.id}`);
+  const waiting = node.execute("SET x=1", { timeoutMs: 20_000 });
+  await world.until(() => heir.log.length === 1);
+  leader.crash();
+  world.heal();
+  await world.answer(waiting);
+  await world.run(1000);
+  expect(heir.leads).toBe(true);
+  expect(heir.log).toEqual(["SET x=1"]);
+});
+
 test("a command for this node as leader only is never sent on, and its client is told so", async () => {
   const world = await cluster();
   const { leader: deposed } = world;
   world.isolate(deposed);
   const proposed = deposed.execute("SET x=1", { forward: false, timeoutMs: 20_000 });
-  await world.until(() => !deposed.leads);
-  expect(deposed.execute("SET y=1", { forward: false }).isPending).toBe(true);
+  await world.until(() => !deposed.leads && world.leaders.length === 1);
+  const later = deposed.execute("SET y=1", { forward: false });
+  await world.run(1);
+  expect(later.error).toMatchObject({ code: "no-leader", details: { outcome: "none" } });
+  expect(proposed.isPending).toBe(true);
   world.heal();
   await world.until(() => !proposed.isPending && deposed.status.leader !== null);
   const { leader } = deposed.status;

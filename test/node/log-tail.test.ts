@@ -82,6 +82,7 @@ describe("reading", () => {
     expect(indexes(tail.read(1, 10, 2 * length))).toEqual([1, 2]);
     expect(indexes(tail.read(1, 10, 0))).toEqual([1]);
     expect(indexes(tail.read(4, 10, 2 * length + mebibyte))).toEqual([4, 5, 6]);
+    expect(indexes(tail.read(4, 10, length + mebibyte))).toEqual([4, 5]);
     expect(indexes(tail.read(5, 10, length))).toEqual([5]);
     expect(indexes(tail.read(7, 10, 2 * mebibyte))).toEqual([7, 8]);
     expect(indexes(tail.read(7, 10, 1))).toEqual([7]);
@@ -110,6 +111,17 @@ describe("old entries", () => {
     expect(read().filter(({ size }) => size === mebibyte)).toHaveLength(8);
     tail.evict(20);
     expect(read().map(textOf)).toEqual(entries.map(textOf));
+  });
+
+  test("that were replaced count no more", () => {
+    const tail = large(0, 20);
+    stageAll(
+      tail,
+      span(2, 9).map((index) => ({ ...commandEntry(index, { term: 2 }), size: mebibyte / 2 })),
+    );
+    save(...span(1, 9).map((index) => commandEntry(index, { text: "stored" })));
+    tail.evict(9);
+    expect(tail.read(1, 9, everything).map(textOf)).not.toContain("stored");
   });
 
   test("that were let go can still be replaced", () => {

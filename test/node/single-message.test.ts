@@ -4,14 +4,16 @@ import type { SingleMessageContext } from "../../shared/node/single-message.ts";
 import { answerSingle } from "../../shared/node/single-message.ts";
 import type { NodeMessage } from "../../shared/node/wire.ts";
 import { ack, voteReply } from "../raft/support/messages.ts";
-import { configurationOf, directoryOf, introduction } from "./support/directory.ts";
+import { configurationOf, directoryOf, introduction, listOf } from "./support/directory.ts";
+import { addressOf } from "./support/machine.ts";
 
 type Json = Record<string, unknown>;
 
 /** A node of cluster "cluster" that answers every message it hears with the same ones. */
 function listening(answers: readonly NodeMessage[] = [], clusterId: string | null = "cluster") {
   const heard: NodeMessage[] = [];
-  const directory = directoryOf([], { clusterId });
+  const directory = directoryOf(listOf("A"), { clusterId });
+  directory.recordAnswer(addressOf("A"), introduction("A"));
   if (clusterId !== null) directory.setConfiguration(configurationOf(["N", "A"]));
   const context: SingleMessageContext = {
     introduction: directory.introduction(),

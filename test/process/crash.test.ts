@@ -1,6 +1,7 @@
 import { expect } from "vitest";
+import { Cluster } from "./support/cluster.ts";
 import { post } from "./support/http.ts";
-import { STEADY, test } from "./support/lab.ts";
+import { oldNode, STEADY, test } from "./support/lab.ts";
 import type { LabNode } from "./support/node.ts";
 import { until } from "./support/until.ts";
 import { Writers } from "./support/writers.ts";
@@ -64,7 +65,7 @@ test.for(["ABC", "ABCDE"])(
   },
 );
 
-test("two of three elect though the third was never started; it joins late and catches up", async ({
+test.concurrent("two of three elect though the third was never started; it joins late and catches up", async ({
   lab,
 }) => {
   const cluster = await lab.cluster("ABC");
@@ -98,7 +99,7 @@ test("two of three elect though the third was never started; it joins late and c
   expect((await cluster.level()).term).toBeGreaterThanOrEqual(term);
 });
 
-test("nodes started in any order and one by one become one cluster", async ({ lab }) => {
+test.concurrent("nodes started in any order and one by one become one cluster", async ({ lab }) => {
   const cluster = await lab.cluster("ABC");
   const [first, second, third] = cluster.nodes as [LabNode, LabNode, LabNode];
   for (const node of [third, first, second]) {
@@ -115,7 +116,7 @@ test("nodes started in any order and one by one become one cluster", async ({ la
  * The first leader writes its first entry, which names the cluster, and dies before anybody else has it. The others
  * found a cluster of their own without it. Its entry was never committed, so it must be able to join them.
  */
-test.for(["the others go on without it", "the others were restarted meanwhile"])(
+test.concurrent.for(["the others go on without it", "the others were restarted meanwhile"])(
   "a leader that crashed before it replicated its first entry comes back and joins: %s",
   async (how, { lab }) => {
     const [portA, portB, portC] = (await lab.ports(3)) as [number, number, number];
@@ -169,5 +170,38 @@ test.for(["the others go on without it", "the others were restarted meanwhile"])
     await b.kill();
     await a.insist("SET y=10");
     expect(await c.get("y")).toBe("10");
+  },
+);
+
+const runtime = oldNode();
+
+test.runIf(runtime !== null)(
+  "an older Node of the machine's own: kill -9, SIGSTOP and CTRL+C mean the same",
+  async ({ lab }) => {
+    const ports = await lab.ports(3);
+    const nodes = ["A", "B", "C"].map((id, at) => {
+      const peers = ports.filter((_, other) => other !== at).map((port) => `127.0.0.1:${port}`);
+      return lab.node({ id, port: ports[at]!, words: ["--peers", peers.join(",")], runtime: runtime! });
+    });
+    const cluster = new Cluster(nodes);
+    cluster.start();
+    const first = await cluster.leader();
+    await first.insist("SET x=1");
+    await first.kill();
+    const second = await cluster.leader();
+    await second.insist("SET x=2");
+    // Its port and its directory are free at once.
+    first.start();
+    await cluster.level();
+    second.process.signal("SIGSTOP");
+    const others = cluster.others(second);
+    const third = await until("another to lead", async () => {
+      for (const node of others) if ((await node.status()).state === "Leader") return node;
+      return null;
+    });
+    await third.insist("SET x=3");
+    second.process.signal("SIGCONT");
+    expect((await cluster.level()).log.map(({ cmd }) => cmd)).toEqual(["SET x=1", "SET x=2", "SET x=3"]);
+    for (const node of cluster.nodes) expect(await node.stop()).toEqual({ code: 0, signal: null });
   },
 );

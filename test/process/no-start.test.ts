@@ -23,7 +23,7 @@ async function runningNode(lab: Lab): Promise<LabNode> {
   return node;
 }
 
-describe("a port in use", () => {
+describe.concurrent("a port in use", () => {
   test("by another node", async ({ lab }) => {
     const node = await runningNode(lab);
     const second = lab.raftLite("B", ["node", "--id", "B", "--port", String(node.port)]);
@@ -41,7 +41,7 @@ describe("a port in use", () => {
   });
 });
 
-describe("a data directory", () => {
+describe.concurrent("a data directory", () => {
   test("of a node that runs", async ({ lab }) => {
     const node = await runningNode(lab);
     const [port] = await lab.ports(1);
@@ -103,7 +103,7 @@ describe("a data directory", () => {
   });
 });
 
-describe("an id", () => {
+describe.concurrent("an id", () => {
   test.for(["../x", "..", "a/b", "", "a b", "status", "x".repeat(33), "\u001b[2J"])(
     "%j",
     async (id, { lab }) => {

@@ -45,7 +45,7 @@ async function asksInVain(node: LabNode, times: number): Promise<void> {
   await until(`${node.id} asks in vain ${times} times`, () => asks() >= wanted);
 }
 
-test("a cut between the leader and one follower: no election, no new term; it catches up on healing", async ({
+test.concurrent("a cut between the leader and one follower: no election, no new term; it catches up on healing", async ({
   lab,
 }) => {
   const { cluster, cut, heal } = await wired(lab, "ABC");
@@ -65,7 +65,7 @@ test("a cut between the leader and one follower: no election, no new term; it ca
   expect(await follower.get("x")).toBe("2");
 });
 
-test("a node that is cut off from all and comes back does not raise the term", async ({ lab }) => {
+test.concurrent("a node that is cut off from all and comes back does not raise the term", async ({ lab }) => {
   const { cluster, cut, heal } = await wired(lab, "ABCDE");
   cluster.start();
   const leader = await cluster.leader();
@@ -85,7 +85,7 @@ test("a node that is cut off from all and comes back does not raise the term", a
   );
 });
 
-test("a leader cut off from all steps down, the others elect once, and it follows on healing", async ({
+test.concurrent("a leader cut off from all steps down, the others elect once, and it follows on healing", async ({
   lab,
 }) => {
   const { cluster, cut, heal } = await wired(lab, "ABC");

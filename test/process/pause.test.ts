@@ -6,7 +6,7 @@ import { Register } from "./support/register.ts";
 import { until } from "./support/until.ts";
 import { Writers } from "./support/writers.ts";
 
-test("the leader stands still for 5 s and wakes up: no stale read, nothing lost, it follows", async ({
+test.concurrent("the leader stands still for 5 s and wakes up: no stale read, nothing lost, it follows", async ({
   lab,
 }) => {
   const cluster = await lab.cluster("ABC");
@@ -40,7 +40,7 @@ test("the leader stands still for 5 s and wakes up: no stale read, nothing lost,
   expect(log.length).toBeGreaterThanOrEqual(register.acknowledged);
 });
 
-test("a follower stands still and wakes up: the leader stays, the term too", async ({ lab }) => {
+test.concurrent("a follower stands still and wakes up: the leader stays, the term too", async ({ lab }) => {
   const cluster = await lab.cluster("ABC", STEADY);
   cluster.start();
   const leader = await cluster.leader();
@@ -60,7 +60,7 @@ test("a follower stands still and wakes up: the leader stays, the term too", asy
   }
 });
 
-test("both followers stand still: nothing is acknowledged meanwhile, all goes on afterwards", async ({
+test.concurrent("both followers stand still: nothing is acknowledged meanwhile, all goes on afterwards", async ({
   lab,
 }) => {
   const cluster = await lab.cluster("ABC");

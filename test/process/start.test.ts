@@ -63,7 +63,7 @@ function isRefused(port: number): Promise<boolean> {
 
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
-describe("start", () => {
+describe.concurrent("start", () => {
   test("says where the nodes are, what to try and how to start afresh", async ({ lab }) => {
     const { running, port, directory, cluster } = await start(lab);
     const said = running.stdout.split("\n\n")[0]!.split("\n");

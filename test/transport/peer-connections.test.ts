@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { nodeHttpHost } from "../../ec2-node/http-host.ts";
 import { PeerConnections } from "../../ec2-node/peer-connections.ts";
@@ -103,6 +106,16 @@ describe("connections of a peer", () => {
     expect(await probe(address, LONG_MS)).toBe("accepted");
     await server?.close(0);
     expect(await probe(address, LONG_MS)).toBe("refused");
+  });
+
+  test("probe: dropped when the connection is taken and closed again, as by a process that is dying", async () => {
+    for (const end of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]) {
+      const dying = createServer(end).listen(0, "127.0.0.1");
+      await once(dying, "listening");
+      const { port } = dying.address() as AddressInfo;
+      expect(await probe(`http://127.0.0.1:${port}`, LONG_MS)).toBe("dropped");
+      dying.close();
+    }
   });
 
   test("probe: a name that nobody has and what is no address are unknown", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { KnownLeader } from "../../ec2-node/peer-watch.ts";
 import { PeerWatch } from "../../ec2-node/peer-watch.ts";
 import type { ProbeOutcome } from "../../ec2-node/probe.ts";
@@ -33,6 +33,28 @@ describe("peer lost", () => {
     const done = peers.connectionClosed("B");
     dialled[0]?.answer(outcome);
     await done;
+    expect(lost).toEqual([]);
+  });
+
+  test("a redial that is dropped is made again: the process is dying", async () => {
+    const { peers, dialled, lost } = watch();
+    const done = peers.connectionClosed("B");
+    dialled[0]?.answer("dropped");
+    await vi.waitFor(() => expect(dialled).toHaveLength(2));
+    dialled[1]?.answer("refused");
+    await done;
+    expect(lost).toEqual(["B"]);
+  });
+
+  test("one that drops every redial is not dying", async () => {
+    const { peers, dialled, lost } = watch();
+    const done = peers.connectionClosed("B");
+    for (let redial = 0; redial < 4; redial++) {
+      await vi.waitFor(() => expect(dialled).toHaveLength(redial + 1));
+      dialled[redial]?.answer("dropped");
+    }
+    await done;
+    expect(dialled).toHaveLength(4);
     expect(lost).toEqual([]);
   });
 

@@ -40,7 +40,8 @@ const syncMs = 0.5;
 export class Machine {
   readonly id: string;
   readonly address: string;
-  readonly peers: readonly string[];
+  /** Whom its next start lists. */
+  peers: readonly string[];
   readonly timings: Timings;
   /** What happened since the test last cleared it. */
   events: Trace[] = [];

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,6 +16,17 @@ export const CHECKOUT = resolve(import.meta.dirname, "../../..");
 export const BIN = join(CHECKOUT, "bin/raft-lite.js");
 /** The Node that `npm ci` brought along. */
 export const PINNED_NODE = join(CHECKOUT, "node_modules/.bin/node");
+
+/** A Node of the machine's own that is too old to run the sources; null when there is none. */
+export function oldNode(): string | null {
+  for (const directory of (process.env["PATH"] ?? "").split(":")) {
+    if (directory.includes("node_modules")) continue;
+    const { stdout } = spawnSync(join(directory, "node"), ["--version"], { encoding: "utf8" });
+    const [, major] = /^v(\d+)\./.exec(stdout ?? "") ?? [];
+    if (major !== undefined) return Number(major) < 22 ? join(directory, "node") : null;
+  }
+  return null;
+}
 
 /** For tests in which nobody may be elected: a machine that stands still for a second must not make an election. */
 export const STEADY = ["--election-timeout", "1500-2500"];
@@ -47,8 +59,13 @@ export class Lab {
   }
 
   /** `raft-lite …` as a user runs it who has a clone and the pinned Node. */
-  raftLite(name: string, args: readonly string[], options: Partial<RunOptions> = {}): Running {
-    return this.run(name, PINNED_NODE, [BIN, ...args], options);
+  raftLite(
+    name: string,
+    args: readonly string[],
+    options: Partial<RunOptions> = {},
+    runtime = PINNED_NODE,
+  ): Running {
+    return this.run(name, runtime, [BIN, ...args], options);
   }
 
   node(spec: NodeSpec): LabNode {

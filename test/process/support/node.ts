@@ -8,7 +8,12 @@ import { until } from "./until.ts";
 /** Where nodes are run. */
 export interface Launcher {
   readonly directory: string;
-  raftLite(name: string, args: readonly string[], options?: Partial<RunOptions>): Running;
+  raftLite(
+    name: string,
+    args: readonly string[],
+    options?: Partial<RunOptions>,
+    runtime?: string | undefined,
+  ): Running;
 }
 
 export interface NodeSpec {
@@ -18,6 +23,8 @@ export interface NodeSpec {
   readonly words: readonly string[];
   /** Where it is started: its data directory is `.raft-lite/<id>` below. */
   readonly cwd?: string;
+  /** The Node that runs it, if not the pinned one. */
+  readonly runtime?: string;
 }
 
 /** What these tests look at of GET /status. */
@@ -79,9 +86,9 @@ export class LabNode {
   /** By the same command line every time. Does not wait. */
   start(): Running {
     if (this.running) throw new Error(`node ${this.id} runs already`);
-    const { id, port, words, cwd } = this.#spec;
+    const { id, port, words, cwd, runtime } = this.#spec;
     const args = ["node", "--id", id, "--port", String(port), ...words];
-    this.#process = this.#lab.raftLite(`node ${id}`, args, cwd === undefined ? {} : { cwd });
+    this.#process = this.#lab.raftLite(`node ${id}`, args, cwd === undefined ? {} : { cwd }, runtime);
     this.#processes.push(this.#process);
     return this.#process;
   }
