@@ -43,6 +43,7 @@ export function drawCluster<Machine extends StateMachine>(
   const limits = drawLimits(random);
   // A crystal is off by far less; a virtual machine that is short of time can be worse.
   const drift = random.chance(0.3) ? 0.3 : 0.02;
+  const slowDisks = random.pick([0, 0, 0.4, 0.8]);
   const away = size > 1 && random.chance(0.15) ? random.pick(ids) : null;
   const together = random.chance(0.5);
   const machines = ids.map((id): PlannedMachine<Machine> => {
@@ -59,6 +60,7 @@ export function drawCluster<Machine extends StateMachine>(
         rate: random.between(1 - drift, 1 + drift),
         offsetMs: random.between(-10_000, 10_000),
       }),
+      longestSyncMs: random.chance(slowDisks) ? random.between(5, 60) : 2,
       random: random.fork(`machine ${id}`),
     };
     const startsAt = id === away ? null : together ? random.between(0, 20) : random.between(0, 3000);
@@ -86,7 +88,7 @@ function drawNetwork(random: Random): NetworkProfile {
     minDelayMs,
     maxDelayMs: minDelayMs + random.between(0.1, random.chance(0.2) ? 30 : 3),
     lossRate: random.chance(0.5) ? random.between(0, 0.03) : 0,
-    duplicateRate: random.chance(0.5) ? random.between(0, 0.03) : 0,
+    duplicateRate: random.chance(0.5) ? random.between(0, 0.1) : 0,
     longDelayRate: random.chance(0.5) ? random.between(0, 0.02) : 0,
     longDelayMs: random.between(50, 1000),
   };

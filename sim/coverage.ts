@@ -3,7 +3,11 @@ import { faultNames } from "./faults.ts";
 /** A run of at least so many seeds must have met everything below. */
 export const seedsForCoverage = 100;
 
-/** What must have happened somewhere in a long run: a simulation that never gets there proves nothing about it. */
+/**
+ * What must have happened somewhere in a long run: a simulation that never gets there proves nothing about it.
+ *
+ * @internal
+ */
 export const mustOccur: readonly string[] = [
   ...faultNames.map((name) => `fault: ${name}`),
   "clusters of 1",

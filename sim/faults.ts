@@ -1,9 +1,10 @@
 import type { StateMachine } from "../shared/node/state-machine.ts";
 import type { NodeId } from "../shared/raft/types.ts";
-import type { SimulatedMachine, World } from "./machine.ts";
+import type { SimulatedMachine } from "./machine.ts";
 import type { Cut, NetworkProfile } from "./network.ts";
 import { bridged, oneWay, split } from "./partitions.ts";
 import type { Random } from "./random.ts";
+import type { World } from "./world.ts";
 
 /** The classes of faults, as they are counted. */
 export const faultNames = [
@@ -138,11 +139,7 @@ export class Faults<Machine extends StateMachine> {
       case "network storm":
         return this.#storm();
       case "slow disk":
-        machine.diskSlowdown = random.between(20, 200);
-        this.#untilLater(random.between(300, 3000), () => {
-          machine.diskSlowdown = 1;
-        });
-        return true;
+        return this.#slowDisks(machine);
       case "stalled disk":
         if (machine.isStalled) return false;
         machine.stallDisk();
@@ -206,9 +203,24 @@ export class Faults<Machine extends StateMachine> {
   }
 
   #pause(machine: SimulatedMachine<Machine>, forMs: number): boolean {
-    if (machine.isPaused) return false;
-    machine.pause();
-    this.#untilLater(forMs, () => machine.resume());
+    const { process } = machine;
+    if (process === null || process.isPaused) return false;
+    process.pause();
+    this.#untilLater(forMs, () => process.resume());
+    return true;
+  }
+
+  /** One disk, or several at once: then a follower may be far ahead of what a majority holds. */
+  #slowDisks(first: SimulatedMachine<Machine>): boolean {
+    const random = this.#random;
+    const others = random.shuffle(this.#machines.filter((machine) => machine !== first));
+    const slowed = [first, ...others.slice(0, random.chance(0.5) ? 0 : random.int(0, others.length))];
+    for (const machine of slowed) {
+      machine.diskSlowdown = random.between(20, 200);
+      this.#untilLater(random.between(300, 3000), () => {
+        machine.diskSlowdown = 1;
+      });
+    }
     return true;
   }
 

@@ -34,6 +34,37 @@ export interface HistoryRecord<Op> {
   outcome: Outcome;
 }
 
+/** What all clients saw, in one order. */
+export class History<Op> {
+  readonly records: HistoryRecord<Op>[] = [];
+  #position = 0;
+  #answered = 0;
+
+  /** How many were carried out and answered. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  invoke(client: number, node: string, operation: Op): HistoryRecord<Op> {
+    const record: HistoryRecord<Op> = {
+      client,
+      node,
+      operation,
+      invokedAt: this.#position++,
+      returnedAt: Number.POSITIVE_INFINITY,
+      outcome: { type: "unknown" },
+    };
+    this.records.push(record);
+    return record;
+  }
+
+  answer(record: HistoryRecord<Op>, outcome: Outcome): void {
+    record.outcome = outcome;
+    if (outcome.type === "ok") this.#answered++;
+    if (outcome.type !== "unknown") record.returnedAt = this.#position++;
+  }
+}
+
 /** The load of a simulation, and its judge. */
 export interface Clients<Machine extends StateMachine, Op extends Operation<Machine>> {
   readonly count: number;

@@ -22,6 +22,8 @@ const decoder = new TextDecoder();
 
 /**
  * A register: absent, or a value. The state is the value with a sign before it, so that no value reads like absence.
+ *
+ * @internal
  */
 export const registerModel: Model<KeyOperation, unknown> = {
   initial: "",

@@ -1,20 +1,18 @@
 import type { Timings } from "../shared/node/defaults.ts";
 import { RaftNode } from "../shared/node/node.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
-import type { Clock, Host, TransportReply } from "../shared/node/ports.ts";
-import { TransportError } from "../shared/node/ports.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
 import type { defaultLimits } from "../shared/raft/core.ts";
 import type { NodeId } from "../shared/raft/types.ts";
-import type { Counts } from "./counts.ts";
 import { CrashingStorage } from "./crashing-storage.ts";
 import type { MachineClock } from "./machine-clock.ts";
-import type { Monitor } from "./monitor.ts";
-import type { Endpoint, Network, Reply } from "./network.ts";
+import type { Endpoint, Reply } from "./network.ts";
 import { ObservedDisk } from "./observed-disk.ts";
 import { ObservedStateMachine } from "./observed-state-machine.ts";
 import type { Random } from "./random.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { createSimulatedHost } from "./simulated-host.ts";
+import { SimulatedProcess } from "./simulated-process.ts";
+import type { World } from "./world.ts";
 
 export interface MachineOptions<Machine extends StateMachine> {
   readonly id: NodeId;
@@ -24,56 +22,34 @@ export interface MachineOptions<Machine extends StateMachine> {
   readonly timings: Timings;
   readonly limits: Partial<typeof defaultLimits>;
   readonly clock: MachineClock;
+  /** What a sync takes at most. */
+  readonly longestSyncMs: number;
   readonly createStateMachine: () => Machine;
   readonly dump: (machine: Machine) => string;
   readonly random: Random;
 }
 
-/** What machines share. */
-export interface World {
-  readonly scheduler: Scheduler;
-  readonly network: Network;
-  readonly monitor: Monitor;
-  readonly counts: Counts;
-}
-
-/** One run of a node on a machine, from its start until it ends or is ended. */
-export interface Process<Machine extends StateMachine> {
-  readonly clock: Clock;
-  readonly stateMachine: Machine;
-  readonly disk: ObservedDisk;
-  /** null while its data is being opened. */
-  node: RaftNode | null;
-  alive: boolean;
-  stopping: boolean;
-  /** Called once when it is over, however it ends. */
-  readonly onEnd: Set<() => void>;
-  /** Its storage has told it that it failed. */
-  storageFailed: boolean;
-  /** It has told its host that it cannot go on. */
-  givenUp: boolean;
-  /** Changed with every use of the timer: an event of an earlier setting finds another one. */
-  timer: number;
-}
-
 /** A host ends a process that takes longer than this for a clean stop. */
 const stopWithinMs = 1800;
+
+/** Tables in which nodes may differ that have applied the same: who they are, and what is not committed yet. */
+const ownTables: ReadonlySet<string> = new Set(["meta", "hard_state", "entries", "host_alarm"]);
 
 /** One simulated computer: a clock, a disk that outlives its processes, and at most one process. */
 export class SimulatedMachine<Machine extends StateMachine> implements Endpoint {
   readonly options: MachineOptions<Machine>;
+  /** How many times longer than usual the disk takes. */
+  diskSlowdown = 1;
+  /** Called when a process has ended by itself. */
+  onExit: (why: "failed" | "stopped") => void = () => {};
   readonly #world: World;
   readonly #random: Random;
   #storage: CrashingStorage;
-  #process: Process<Machine> | null = null;
+  #process: SimulatedProcess<Machine> | null = null;
   #power = true;
-  /** What happens to a stopped process waits here. */
-  #backlog: (() => void)[] | null = null;
-  /** How many times longer than usual the disk takes. */
-  diskSlowdown = 1;
   #crashAtSync: (() => void) | null = null;
-  /** Called when a process has ended by itself. */
-  onExit: (why: "failed" | "stopped") => void = () => {};
+  #stalled = false;
+  #failureIsDue = false;
 
   constructor(options: MachineOptions<Machine>, world: World) {
     this.options = options;
@@ -91,7 +67,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     return this.#process === null ? "closed" : "open";
   }
 
-  get process(): Process<Machine> | null {
+  get process(): SimulatedProcess<Machine> | null {
     return this.#process;
   }
 
@@ -100,8 +76,8 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     return this.#process === null || this.#process.givenUp ? null : this.#process.node;
   }
 
-  get isPaused(): boolean {
-    return this.#backlog !== null;
+  get isStalled(): boolean {
+    return this.#stalled;
   }
 
   /** The disk is going to fail, and has not yet. */
@@ -109,46 +85,29 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     return this.#failureIsDue;
   }
 
-  get isStalled(): boolean {
-    return this.#stalled;
-  }
-
-  #stalled = false;
-  #failureIsDue = false;
-
   // ---- what can be done to it ----
 
   start(): void {
     if (this.#process !== null) return;
     this.#power = true;
-    const { options } = this;
-    const stateMachine = options.createStateMachine();
+    const { id, clock, createStateMachine } = this.options;
+    const { monitor, scheduler, counts } = this.#world;
     const disk = new ObservedDisk(this.#storage, {
-      written: (content, _before, from) => this.#world.monitor.written(this.id, content, from),
-      synced: (content) => this.#world.monitor.synced(this.id, content),
+      written: (content, from) => monitor.written(id, content, from),
+      synced: (content) => monitor.synced(id, content),
       syncing: () => this.#onSync(),
       failed: () => this.#onStorageFailed(process),
     });
-    const process: Process<Machine> = {
-      clock: options.clock.ofProcess(),
-      stateMachine,
-      disk,
-      node: null,
-      alive: true,
-      stopping: false,
-      onEnd: new Set(),
-      storageFailed: false,
-      givenUp: false,
-      timer: 0,
-    };
+    const parts = { clock: clock.ofProcess(), stateMachine: createStateMachine(), disk };
+    const process = new SimulatedProcess<Machine>(parts, scheduler, this.#random);
     this.#process = process;
-    this.#world.counts.add("starts");
-    this.#world.monitor.started(this.id, disk.durable);
+    counts.add("starts");
+    monitor.started(id, disk.durable);
     // Reading and verifying what is stored takes a while; the port is open by then and says so.
-    this.#later(process, this.#random.between(1, 30), () => this.#open(process));
+    process.later(this.#random.between(1, 30), () => this.#open(process));
   }
 
-  #open(process: Process<Machine>): void {
+  #open(process: SimulatedProcess<Machine>): void {
     const { options } = this;
     const { monitor } = this.#world;
     RaftNode.open({
@@ -160,12 +119,12 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
       limits: options.limits,
       storage: process.disk,
       stateMachine: new ObservedStateMachine(options.id, process.stateMachine, options.dump, monitor),
-      host: this.#host(process),
+      host: createSimulatedHost(this, options.clock, process, this.#world, this.#random),
       onEvent: (event) => monitor.traced(options.id, event),
       onFatal: (error) => this.#onFatal(process, error),
     }).then(
       (node) => {
-        if (!process.alive) return;
+        if (!process.isAlive) return;
         process.node = node;
         node.start();
       },
@@ -183,32 +142,16 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
   /** SIGTERM: the node may hand over and finish, within what a host gives it. Returns whether it is up to that. */
   stop(): boolean {
     const process = this.#process;
-    if (process === null || process.node === null || process.stopping || this.isPaused) return false;
+    if (process === null || process.node === null || process.stopping || process.isPaused) return false;
     process.stopping = true;
     const exit = () => {
-      if (!process.alive) return;
+      if (!process.isAlive) return;
       this.crash(false);
       this.onExit("stopped");
     };
     process.node.stop().then(exit, (error: unknown) => this.#onFatal(process, error));
-    this.#later(process, this.options.clock.trueMs(stopWithinMs), exit);
+    process.later(this.options.clock.trueMs(stopWithinMs), exit);
     return true;
-  }
-
-  /** SIGSTOP. */
-  pause(): void {
-    this.#backlog ??= [];
-  }
-
-  /**
-   * SIGCONT: everything that waited happens, in the order in which it came or in another: nobody promises in which
-   * order a process finds its timer, its disk and its connections ready.
-   */
-  resume(): void {
-    const waiting = this.#backlog ?? [];
-    this.#backlog = null;
-    const backlog = this.#random.chance(0.5) ? waiting : this.#random.shuffle(waiting);
-    for (const [place, run] of backlog.entries()) this.#world.scheduler.after(0.01 * place, run);
   }
 
   /** From now on no sync finishes. */
@@ -221,8 +164,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     if (!this.#stalled) return;
     this.#stalled = false;
     const storage = this.#storage;
-    if (this.#process === null) storage.resume();
-    else this.#deliver(this.#process, () => storage.resume());
+    this.#process?.deliver(() => storage.resume());
   }
 
   failDisk(what: "write" | "sync"): void {
@@ -236,12 +178,26 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     this.#crashAtSync = crash;
   }
 
+  /** What the disk of an ended node holds of what it applied: the rows of all tables that follow from the log. */
+  stored(): { readonly applied: number; readonly tables: string } {
+    const { sql } = this.#storage;
+    const names = sql
+      .exec<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+      .toArray()
+      .map(({ name }) => name);
+    const followsFromLog = names.filter((name) => !ownTables.has(name));
+    const tables = followsFromLog.map((name) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]);
+    const applied = names.includes("meta")
+      ? sql.exec<{ value: number }>("SELECT value FROM meta WHERE key = 'applied'").one().value
+      : 0;
+    return { applied, tables: JSON.stringify(tables, blobAsText) };
+  }
+
   // ---- as an endpoint ----
 
   receive(body: string, reply: (reply: Reply) => void): void {
     const process = this.#process;
-    if (process === null) return;
-    this.#deliver(process, () => {
+    process?.deliver(() => {
       if (process.node === null) {
         const detail = "this node is starting";
         reply({ status: 503, body: JSON.stringify({ code: "starting", detail }) });
@@ -249,7 +205,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
       }
       process.node.exchange(body).then(
         (answer) => {
-          if (!process.alive) return;
+          if (!process.isAlive) return;
           if (answer.peer !== null) this.#world.monitor.leaves(this.id, answer.peer, answer.body);
           reply(answer);
         },
@@ -261,13 +217,12 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
   /** As a host's peer watch: only the current leader counts, and only when a redial is refused. */
   connectionClosed(peer: NodeId): void {
     const process = this.#process;
-    if (process === null) return;
-    this.#deliver(process, () => {
-      const before = process.node?.status(0);
+    process?.deliver(() => {
+      const before = this.node?.status(0);
       if (before?.leader !== peer) return;
       this.#world.network.probe(this, peer, () =>
-        this.#deliver(process, () => {
-          const after = process.node?.status(0);
+        process.deliver(() => {
+          const after = this.node?.status(0);
           if (after?.leader !== peer || after.term !== before.term) return;
           this.#world.counts.add("peers lost");
           process.node?.peerLost(peer);
@@ -276,76 +231,11 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     });
   }
 
-  /** Runs something in the process: now, or when it is continued, or never if it has ended. */
-  deliver(process: Process<Machine>, run: () => void): void {
-    this.#deliver(process, run);
-  }
-
-  #deliver(process: Process<Machine>, run: () => void): void {
-    if (!process.alive) return;
-    if (this.#backlog !== null) this.#backlog.push(() => this.#deliver(process, run));
-    else run();
-  }
-
-  #later(process: Process<Machine>, delay: number, run: () => void): void {
-    this.#world.scheduler.after(delay, () => this.#deliver(process, run));
-  }
-
-  // ---- the node's ports ----
-
-  #host(process: Process<Machine>): Host {
-    const { clock } = this.options;
-    return {
-      clock: process.clock,
-      timer: {
-        set: (at, wake) => this.#setTimer(process, at, wake),
-        clear: () => {
-          process.timer++;
-        },
-      },
-      transport: {
-        post: (address, body, timeoutMs) => this.#post(process, address, body, clock.trueMs(timeoutMs)),
-      },
-      // A turn of the loop takes a little; whoever spins is seen to do so, because time goes on.
-      defer: (task) => this.#later(process, this.#random.between(0.01, 0.1), task),
-      random32: () => this.#random.uint32(),
-    };
-  }
-
-  #setTimer(process: Process<Machine>, at: number, wake: () => void): void {
-    const token = ++process.timer;
-    if (at === Number.POSITIVE_INFINITY) return;
-    const delay = Math.max(0, this.options.clock.trueMs(at - process.clock.now()));
-    // Timers are late, never early.
-    this.#later(process, delay + this.#random.between(0.01, 1), () => {
-      if (process.timer === token) wake();
-    });
-  }
-
-  #post(
-    process: Process<Machine>,
-    address: string,
-    body: string,
-    timeoutMs: number,
-  ): Promise<TransportReply> {
-    const { network, scheduler, monitor } = this.#world;
-    const to = network.at(address);
-    if (to !== undefined) monitor.leaves(this.id, to.id, body);
-    return new Promise((resolve, reject) => {
-      const fail = (failure: "refused" | "broken" | "timeout") =>
-        this.#deliver(process, () => reject(new TransportError(failure, `${address}: ${failure}`)));
-      scheduler.after(timeoutMs, () => fail("timeout"));
-      network.post(this, address, body, {
-        replied: (reply) => this.#deliver(process, () => resolve(reply)),
-        failed: fail,
-      });
-    });
-  }
+  // ---- what happens in it ----
 
   #syncLater(done: () => void): void {
-    const process = this.#process;
-    if (process === null) return;
-    this.#later(process, this.#random.between(0.1, 2) * this.diskSlowdown, done);
+    const { longestSyncMs } = this.options;
+    this.#process?.later(this.#random.between(0.1, longestSyncMs) * this.diskSlowdown, done);
   }
 
   #onSync(): void {
@@ -355,22 +245,22 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     this.#world.scheduler.after(this.#random.between(0, 0.1), crash);
   }
 
-  #onStorageFailed(process: Process<Machine>): void {
+  #onStorageFailed(process: SimulatedProcess<Machine>): void {
     process.storageFailed = true;
-    this.#world.scheduler.after(1, () => {
-      if (!process.alive || process.givenUp || this.isPaused) return;
+    process.later(1, () => {
+      if (process.givenUp) return;
       this.#world.monitor.report("failed-storage-stops-node", `${this.id} goes on without its storage`);
     });
   }
 
-  #onFatal(process: Process<Machine>, error: unknown): void {
-    if (!process.alive || process.givenUp) return;
+  #onFatal(process: SimulatedProcess<Machine>, error: unknown): void {
+    if (!process.isAlive || process.givenUp) return;
     process.givenUp = true;
     if (!process.storageFailed) this.#world.monitor.failed(this.id, error);
     this.#world.counts.add("failed nodes");
     // The host ends the process: exit 1.
     this.#world.scheduler.after(0, () => {
-      if (!process.alive) return;
+      if (!process.isAlive) return;
       this.crash(false);
       this.onExit("failed");
     });
@@ -379,16 +269,17 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
   #end(): void {
     const process = this.#process;
     if (process === null) return;
-    process.alive = false;
     this.#process = null;
-    this.#backlog = null;
     this.#crashAtSync = null;
     this.#stalled = false;
     this.#failureIsDue = false;
-    const { unsynced } = this.#storage;
-    if (unsynced > 0) this.#world.counts.add("crashes with unsynced writes");
+    if (this.#storage.unsynced > 0) this.#world.counts.add("crashes with unsynced writes");
     this.#storage = this.#storage.crash(() => this.#random.float());
     this.#world.monitor.ended(this.id);
-    for (const each of process.onEnd) each();
+    process.end();
   }
+}
+
+function blobAsText(_key: string, value: unknown): unknown {
+  return value instanceof ArrayBuffer ? Buffer.from(value).toString("latin1") : value;
 }

@@ -40,8 +40,8 @@ export interface NetworkProfile {
 /** Whether messages from one machine to another are dropped. */
 export type Cut = (from: NodeId, to: NodeId) => boolean;
 
-/** An intermediary that repeats a request does so within this time. */
-const longestRetryMs = 400;
+/** After how long an intermediary repeats a request, in the mean: a copy that trails its original, or one long after. */
+const meanRetryMs = [10, 200];
 
 interface Call {
   readonly from: Endpoint;
@@ -113,7 +113,8 @@ export class Network {
     if (duplicated) {
       this.#counts.add("duplicates");
       // Whoever sends again does so when the first time seems to have failed.
-      this.#scheduler.after(this.#random.between(0, longestRetryMs), () => this.#request(call, body));
+      const afterMs = this.#random.exponential(this.#random.pick(meanRetryMs));
+      this.#scheduler.after(afterMs, () => this.#request(call, body));
     }
     this.#request(call, body);
   }

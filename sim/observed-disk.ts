@@ -24,7 +24,7 @@ export interface DiskContent {
 
 export interface DiskObserver {
   /** A transaction has been written, not synced. Of the log everything from `from` on is new or gone. */
-  written(content: DiskContent, before: DiskContent, from: LogIndex): void;
+  written(content: DiskContent, from: LogIndex): void;
   /** A sync has finished: this is what a crash leaves at least. */
   synced(content: DiskContent): void;
   /** A sync that has something to do begins. */
@@ -88,7 +88,7 @@ export class ObservedDisk implements DurableStorage {
     }
     const before = this.#written;
     this.#written = this.#read();
-    this.#observer.written(this.#written, before, firstChange(before.log, this.#written.log));
+    this.#observer.written(this.#written, firstChange(before.log, this.#written.log));
     return result;
   }
 

@@ -1,99 +1,115 @@
 import type { NodeStatus } from "../shared/node/api.ts";
-import type { RaftNode } from "../shared/node/node.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
-import { TEXT_SCHEMA } from "../shared/storage/entry.ts";
+import type { HistoryRecord } from "./history.ts";
 import { Violation } from "./invariants/violation.ts";
-import type { SimulatedMachine, World } from "./machine.ts";
+import type { SimulatedMachine } from "./machine.ts";
+import type { World } from "./world.ts";
 
 /** When faults have ended a cluster must come to itself, and serve (liveness). */
 
-export interface Steps<Machine extends StateMachine> {
+export interface Recovery<Machine extends StateMachine> {
   readonly machines: readonly SimulatedMachine<Machine>[];
   readonly world: World;
   /** Lets time go on until something is so; resolves with false when it is not in time. */
   readonly runUntil: (isDone: () => boolean, withinMs: number) => Promise<boolean>;
+  /** A patient client asks this machine for one thing more. */
+  readonly ask: (
+    machine: SimulatedMachine<Machine>,
+    heard: (record: HistoryRecord<{ readonly name: string }>) => void,
+  ) => void;
 }
 
 /** Virtual milliseconds from the end of the faults until all nodes follow one leader. */
 const recoveryMs = 10_000;
 /** From the last request until all logs are equal and applied. */
 const agreementMs = 5000;
+const answerMs = 6000;
 const stopMs = 4000;
+/** Of each node, one after the other: reads and commands. */
+const requestsPerNode = 4;
 
 /** All nodes find one leader. */
-export async function checkRecovery<Machine extends StateMachine>(steps: Steps<Machine>): Promise<void> {
-  const isWell = () => hasLeader(statuses(steps));
-  if (await steps.runUntil(isWell, recoveryMs)) return;
-  throw fail(steps, "liveness", `no leader of all after ${recoveryMs} ms: ${describe(statuses(steps))}`);
+export async function awaitLeader<Machine extends StateMachine>(recovery: Recovery<Machine>): Promise<void> {
+  if (await recovery.runUntil(() => hasLeader(statuses(recovery)), recoveryMs)) return;
+  const what = `no leader of all after ${recoveryMs} ms`;
+  throw fail(recovery, "liveness", `${what}: ${describe(statuses(recovery))}`);
 }
 
 /** The clients have stopped: the nodes agree, serve once more each, agree again, hold the same, and stop. */
-export async function finish<Machine extends StateMachine>(steps: Steps<Machine>): Promise<void> {
-  await agree(steps);
-  for (const { node } of steps.machines) if (node !== null) await serve(steps, node);
-  await agree(steps);
-  compare(steps);
-  await stop(steps);
+export async function finish<Machine extends StateMachine>(recovery: Recovery<Machine>): Promise<void> {
+  await agree(recovery);
+  for (const machine of recovery.machines) {
+    for (let request = 0; request < requestsPerNode; request++) {
+      if (machine.process !== null) await serve(recovery, machine);
+    }
+  }
+  await agree(recovery);
+  compare(recovery);
+  await stop(recovery);
+  compareStored(recovery);
 }
 
-async function agree<Machine extends StateMachine>(steps: Steps<Machine>): Promise<void> {
-  if (await steps.runUntil(() => isSettled(statuses(steps)), agreementMs)) return;
-  throw fail(steps, "liveness", `the nodes differ after ${agreementMs} ms: ${describe(statuses(steps))}`);
+async function agree<Machine extends StateMachine>(recovery: Recovery<Machine>): Promise<void> {
+  if (await recovery.runUntil(() => isSettled(statuses(recovery)), agreementMs)) return;
+  const what = `the nodes differ after ${agreementMs} ms`;
+  throw fail(recovery, "liveness", `${what}: ${describe(statuses(recovery))}`);
 }
 
-async function serve<Machine extends StateMachine>(steps: Steps<Machine>, node: RaftNode): Promise<void> {
-  let ended = "no answer";
-  const options = { timeoutMs: 5000, forward: true };
-  node
-    .execute(TEXT_SCHEMA, new TextEncoder().encode(`SET probe=${node.id}`), options)
-    .then(() => node.read(options))
-    .then(
-      () => {
-        ended = "";
-      },
-      (error: unknown) => {
-        ended = String(error);
-      },
-    );
-  if (await steps.runUntil(() => ended === "", 2 * options.timeoutMs)) return;
-  throw fail(steps, "liveness", `${node.id} does not serve: ${ended}`);
+async function serve<Machine extends StateMachine>(
+  recovery: Recovery<Machine>,
+  machine: SimulatedMachine<Machine>,
+): Promise<void> {
+  let heard = "no answer";
+  recovery.ask(machine, ({ operation, outcome }) => {
+    heard = outcome.type === "ok" ? "" : `outcome ${outcome.type} of ${operation.name}`;
+  });
+  await recovery.runUntil(() => heard !== "no answer", answerMs);
+  if (heard !== "") throw fail(recovery, "liveness", `${machine.id} does not serve: ${heard}`);
 }
 
-function compare<Machine extends StateMachine>(steps: Steps<Machine>): void {
-  const [first, ...others] = steps.machines.flatMap(({ process, options }) =>
-    process === null
-      ? []
-      : [
-          {
-            id: options.id,
-            log: JSON.stringify(process.disk.written.log),
-            state: options.dump(process.stateMachine),
-          },
-        ],
-  );
-  for (const other of others) {
-    if (other.log !== first?.log)
-      throw fail(steps, "replicas-agree", `the logs of ${first?.id} and ${other.id} differ`);
-    if (other.state !== first.state) {
-      throw fail(steps, "replicas-agree", `${first.id} holds ${first.state}, ${other.id} ${other.state}`);
+function compare<Machine extends StateMachine>(recovery: Recovery<Machine>): void {
+  const { logs } = recovery.world.monitor;
+  let first: { id: string; log: string; state: string } | undefined;
+  for (const { id, process, options } of recovery.machines) {
+    if (process === null) continue;
+    if (logs.heldBy(id) < logs.committedIndex) {
+      throw fail(recovery, "replicas-agree", `${id} does not hold all that was committed`);
+    }
+    const log = JSON.stringify(process.disk.written.log);
+    const state = options.dump(process.stateMachine);
+    first ??= { id, log, state };
+    if (log !== first.log) throw fail(recovery, "replicas-agree", `the logs of ${first.id} and ${id} differ`);
+    if (state !== first.state) {
+      throw fail(recovery, "replicas-agree", `${first.id} holds ${first.state}, ${id} ${state}`);
     }
   }
 }
 
-async function stop<Machine extends StateMachine>(steps: Steps<Machine>): Promise<void> {
-  const exited = new Set<string>();
-  const running = steps.machines.filter(({ process }) => process !== null);
+async function stop<Machine extends StateMachine>(recovery: Recovery<Machine>): Promise<void> {
+  const running = recovery.machines.filter(({ process }) => process !== null);
   for (const machine of running) {
-    machine.onExit = (why) => {
-      if (why === "stopped") exited.add(machine.id);
-    };
+    machine.onExit = () => {};
     machine.stop();
   }
-  if (await steps.runUntil(() => exited.size === running.length, stopMs)) return;
-  throw fail(steps, "liveness", `only ${[...exited].join(" ")} stopped when told to`);
+  if (await recovery.runUntil(() => running.every(({ process }) => process === null), stopMs)) return;
+  throw fail(recovery, "liveness", `not all nodes stopped within ${stopMs} ms`);
 }
 
-function statuses<Machine extends StateMachine>({ machines }: Steps<Machine>): (NodeStatus | null)[] {
+/** What nodes have stored of the same log is the same, in every table that follows from it. */
+function compareStored<Machine extends StateMachine>(recovery: Recovery<Machine>): void {
+  const byApplied = new Map<number, { id: string; tables: string }>();
+  for (const machine of recovery.machines) {
+    const { applied, tables } = machine.stored();
+    const other = byApplied.get(applied);
+    if (other === undefined) byApplied.set(applied, { id: machine.id, tables });
+    else if (other.tables !== tables) {
+      const both = `${other.id} has stored ${other.tables}, ${machine.id} ${tables}`;
+      throw fail(recovery, "replicas-agree", `after entry ${applied}: ${both}`);
+    }
+  }
+}
+
+function statuses<Machine extends StateMachine>({ machines }: Recovery<Machine>): (NodeStatus | null)[] {
   return machines.flatMap(({ process, node }) => (process === null ? [] : [node?.status(0) ?? null]));
 }
 
@@ -134,7 +150,7 @@ function describe(all: readonly (NodeStatus | null)[]): string {
 }
 
 function fail<Machine extends StateMachine>(
-  { world }: Steps<Machine>,
+  { world }: Recovery<Machine>,
   invariant: "liveness" | "replicas-agree",
   detail: string,
 ): Violation {

@@ -54,6 +54,8 @@ const RECURSE = 0x20;
  *
  * Throws RaftLiteError `bad-operation` 400, `bad-key` 400, `key-too-large` 413; `details.operation` is the position
  * of the bad one.
+ *
+ * @internal
  */
 export function encodeOperations(batch: Batch): Uint8Array {
   checkCount(batch.operations.length);

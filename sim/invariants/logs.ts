@@ -144,6 +144,11 @@ export class LogInvariants {
     this.#checkElectable();
   }
 
+  /** How much of what is committed `id` has written, from the first entry on. */
+  heldBy(id: NodeId): LogIndex {
+    return this.#replica(id).matched;
+  }
+
   /** Index up to which `id` knows of commitment in this run. */
   commitOf(id: NodeId): LogIndex {
     return this.#replica(id).commit;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
-/** A copy of shared/ with one fault patched in; gone when it is disposed of. */
+/** A copy of shared/ with one fault patched in, and of sim/ beside it; gone when it is disposed of. */
 export interface Mutant extends Disposable {
-  /** Stands where the repository's root stands for shared/. */
+  /** Stands where the repository's root stands for both. */
   readonly directory: string;
 }
 
@@ -16,7 +16,9 @@ export function mutant(name: string): Mutant {
   const directory = mkdtempSync(join(tmpdir(), "raft-lite-mutant-"));
   const gone = () => rmSync(directory, { recursive: true, force: true });
   try {
-    cpSync(join(root, "shared"), join(directory, "shared"), { recursive: true });
+    for (const part of ["shared", "sim", "package.json"]) {
+      cpSync(join(root, part), join(directory, part), { recursive: true });
+    }
     const patch = join(import.meta.dirname, `${name}.patch`);
     // Outside any repository, even when the temporary directory lies in one.
     const env = { ...process.env, GIT_CEILING_DIRECTORIES: tmpdir(), GIT_DIR: join(directory, "none") };

@@ -40,14 +40,14 @@ async function pictures(): Promise<Status[]> {
   }));
 }
 
-beforeEach(async () => {
+beforeEach(async ({ onTestFailed }) => {
+  onTestFailed(() => console.error(lab.transcript()));
   before = await pictures();
 });
 
-afterEach(async ({ task }) => {
+afterEach(async () => {
   expect(await pictures()).toEqual(before);
   for (const node of cluster.nodes) expect(await node.get("x")).toBe("5");
-  if (task.result?.state === "fail") console.error(lab.transcript());
 });
 
 interface Problem {

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { describe, expect } from "vitest";
 import { Cluster } from "./support/cluster.ts";
 import { call, post } from "./support/http.ts";
@@ -167,6 +168,31 @@ test("five nodes, each with its peers in another dialect, its own address among 
     [term, "SET x=5"],
     [secondTerm, "SET y=10"],
   ]);
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
+  list?.some(({ address }) => address === "::1"),
+);
+
+test.runIf(hasIpv6)("three nodes on IPv6", async ({ lab }) => {
+  const ports = await lab.ports(3);
+  const nodes = ["A", "B", "C"].map((id, at) => {
+    const peers = ports.filter((_, other) => other !== at).map((port) => `[::1]:${port}`);
+    return lab.node({
+      id,
+      port: ports[at]!,
+      host: "[::1]",
+      words: ["--host", "::1", "--peers", peers.join(",")],
+    });
+  });
+  const cluster = new Cluster(nodes);
+  cluster.start();
+  const leader = await cluster.leader();
+  await leader.insist("SET x=5");
+  const { term } = await leader.status();
+  await expectStatuses(cluster, leader, [[term, "SET x=5"]]);
+  const shown = await call(`${leader.url}/v1/status/leader`);
+  expect(shown.text).toBe(`"[::1]:${leader.port}"`);
 });
 
 test("every route, field and way of writing a command, through any node", async ({ lab }) => {

@@ -1,42 +1,11 @@
 import { expect } from "vitest";
-import { Cluster } from "./support/cluster.ts";
 import { post } from "./support/http.ts";
-import type { Lab } from "./support/lab.ts";
 import { STEADY, test } from "./support/lab.ts";
 import type { LabNode } from "./support/node.ts";
-import type { TcpProxy } from "./support/proxy.ts";
 import { until } from "./support/until.ts";
+import { wired } from "./support/wires.ts";
 
-/** A cluster whose nodes reach each other through a wire for each direction. */
-interface WiredCluster {
-  readonly cluster: Cluster;
-  /** Cuts both directions between two nodes: what is sent vanishes. */
-  cut(one: LabNode, other: LabNode): void;
-  heal(): void;
-}
-
-async function wired(lab: Lab, ids: string): Promise<WiredCluster> {
-  const ports = await lab.ports(ids.length);
-  const wires = new Map<string, TcpProxy>();
-  const words = new Map<string, string[]>();
-  for (const from of ids) {
-    const others = [...ids].filter((id) => id !== from);
-    for (const to of others) wires.set(from + to, await lab.proxy(ports[ids.indexOf(to)]!));
-    const peers = others.map((to) => wires.get(from + to)!.url).join(",");
-    words.set(from, [...STEADY, "--verbose", "--peers", peers]);
-  }
-  const nodes = [...ids].map((id, at) => lab.node({ id, port: ports[at]!, words: words.get(id)! }));
-  return {
-    cluster: new Cluster(nodes),
-    cut(one, other) {
-      wires.get(one.id + other.id)?.silence();
-      wires.get(other.id + one.id)?.silence();
-    },
-    heal() {
-      for (const wire of wires.values()) if (wire.wire === "silent") wire.heal();
-    },
-  };
-}
+const ASKING = [...STEADY, "--verbose"];
 
 /** The node has asked for votes in vain so many more times. */
 async function asksInVain(node: LabNode, times: number): Promise<void> {
@@ -48,7 +17,7 @@ async function asksInVain(node: LabNode, times: number): Promise<void> {
 test.concurrent("a cut between the leader and one follower: no election, no new term; it catches up on healing", async ({
   lab,
 }) => {
-  const { cluster, cut, heal } = await wired(lab, "ABC");
+  const { cluster, cut, heal } = await wired(lab, "ABC", ASKING);
   cluster.start();
   const leader = await cluster.leader();
   const { term } = await leader.status();
@@ -66,7 +35,7 @@ test.concurrent("a cut between the leader and one follower: no election, no new 
 });
 
 test.concurrent("a node that is cut off from all and comes back does not raise the term", async ({ lab }) => {
-  const { cluster, cut, heal } = await wired(lab, "ABCDE");
+  const { cluster, cut, heal } = await wired(lab, "ABCDE", ASKING);
   cluster.start();
   const leader = await cluster.leader();
   const { term } = await leader.status();
@@ -88,7 +57,7 @@ test.concurrent("a node that is cut off from all and comes back does not raise t
 test.concurrent("a leader cut off from all steps down, the others elect once, and it follows on healing", async ({
   lab,
 }) => {
-  const { cluster, cut, heal } = await wired(lab, "ABC");
+  const { cluster, cut, heal } = await wired(lab, "ABC", ASKING);
   cluster.start();
   const old = await cluster.leader();
   const { term } = await old.status();

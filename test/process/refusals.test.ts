@@ -158,11 +158,11 @@ describe.concurrent("one node under two URLs of a list", () => {
     await startInOrder([a, b, c], order);
     await expectServing(new Cluster([b, c]), []);
     await a.process.line(/^\[Node A\] \S+ and \S+ are the same node B: list it once$/);
-    for (const node of [b, c]) {
-      await node.process.line(
-        / refuses this node: node A lists one node at two addresses and takes no part until that is mended/,
-      );
-    }
+    // Whoever leads has reason to speak to it.
+    const leader = await new Cluster([b, c]).leader();
+    await leader.process.line(
+      / refuses this node: node A lists one node at two addresses and takes no part until that is mended/,
+    );
     await expectRefused(a, { lastIndex: 0, term: 0 });
   });
 });

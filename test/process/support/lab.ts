@@ -13,13 +13,13 @@ import type { RunOptions } from "./running.ts";
 import { Running } from "./running.ts";
 
 export const CHECKOUT = resolve(import.meta.dirname, "../../..");
-export const BIN = join(CHECKOUT, "bin/raft-lite.js");
+const BIN = join(CHECKOUT, "bin/raft-lite.js");
 /** The Node that `npm ci` brought along. */
-export const PINNED_NODE = join(CHECKOUT, "node_modules/.bin/node");
+const PINNED_NODE = join(CHECKOUT, "node_modules/.bin/node");
 
 /** A Node of the machine's own that is too old to run the sources; null when there is none. */
 export function oldNode(): string | null {
-  for (const directory of (process.env["PATH"] ?? "").split(":")) {
+  for (const directory of (process.env.PATH ?? "").split(":")) {
     if (directory.includes("node_modules")) continue;
     const { stdout } = spawnSync(join(directory, "node"), ["--version"], { encoding: "utf8" });
     const [, major] = /^v(\d+)\./.exec(stdout ?? "") ?? [];

@@ -19,6 +19,8 @@ export interface Launcher {
 export interface NodeSpec {
   readonly id: string;
   readonly port: number;
+  /** Where it is reached; 127.0.0.1 unless it says otherwise. */
+  readonly host?: string;
   /** Further words of its command line, as they would be typed. */
   readonly words: readonly string[];
   /** Where it is started: its data directory is `.raft-lite/<id>` below. */
@@ -62,7 +64,7 @@ export class LabNode {
     this.#spec = spec;
     this.id = spec.id;
     this.port = spec.port;
-    this.url = `http://127.0.0.1:${spec.port}`;
+    this.url = `http://${spec.host ?? "127.0.0.1"}:${spec.port}`;
   }
 
   get dataDirectory(): string {

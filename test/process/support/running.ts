@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { LIMIT_MS, until } from "./until.ts";
 
 export interface Ending {
@@ -14,12 +14,12 @@ export interface RunOptions {
   readonly uid?: number;
 }
 
-const alive = new Set<Running>();
-
-// The last resort, should the test runner itself end early.
-process.on("exit", () => {
-  for (const running of alive) running.killGroup();
-});
+/**
+ * Words before a command that have the kernel kill it when this process dies, however it dies (prctl(2),
+ * PR_SET_PDEATHSIG): a test run that is broken off must not leave nodes behind.
+ */
+const LEASH = ["setpriv", "--pdeathsig", "KILL"];
+const leash = spawnSync(LEASH[0]!, [...LEASH.slice(1), "true"]).status === 0 ? LEASH : [];
 
 /** A process of a test, in a process group of its own as a terminal would give it one. */
 export class Running {
@@ -36,7 +36,8 @@ export class Running {
 
   constructor(name: string, command: string, args: readonly string[], options: RunOptions) {
     this.name = name;
-    this.#child = spawn(command, args, {
+    const [program, ...words] = [...leash, command, ...args] as [string, ...string[]];
+    this.#child = spawn(program, words, {
       cwd: options.cwd,
       env: options.env ?? process.env,
       stdio: ["ignore", "pipe", "pipe"],
@@ -44,7 +45,6 @@ export class Running {
       ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
     });
     this.pid = this.#child.pid ?? 0;
-    alive.add(this);
     this.#note(`$ ${[command, ...args].join(" ")} (pid ${this.pid})`);
     this.#read("stdout");
     this.#read("stderr");
@@ -66,7 +66,6 @@ export class Running {
   #end(ending: Ending, how: string): void {
     if (this.ending !== null) return;
     this.ending = ending;
-    alive.delete(this);
     this.#note(`ended: ${how}`);
   }
 
