@@ -2,16 +2,9 @@ import { TEXT_SCHEMA } from "../shared/storage/entry.ts";
 import { acceptCommand } from "../shared/store/commands.ts";
 import type { KeyValueStore } from "../shared/store/key-value-store.ts";
 import type { Clients, HistoryRecord, Operation } from "./history.ts";
-import type { Call, Model } from "./linearizability.ts";
-import { refute } from "./linearizability.ts";
 import type { Random } from "./random.ts";
-
-/** An operation on one key, as the judge reads it. */
-export type KeyOperation =
-  | { readonly verb: "SET"; readonly value: string }
-  | { readonly verb: "GET" }
-  | { readonly verb: "DEL" }
-  | { readonly verb: "CAS"; readonly expected: string; readonly value: string };
+import type { KeyCall, KeyOperation } from "./register.ts";
+import { describeState, refuteRegister } from "./register.ts";
 
 export type KeyValueOperation = Operation<KeyValueStore> & {
   readonly key: string;
@@ -19,38 +12,6 @@ export type KeyValueOperation = Operation<KeyValueStore> & {
 };
 
 const decoder = new TextDecoder();
-
-/**
- * A register: absent, or a value. The state is the value with a sign before it, so that no value reads like absence.
- *
- * @internal
- */
-export const registerModel: Model<KeyOperation, unknown> = {
-  initial: "",
-  apply(state, input, output) {
-    switch (input.verb) {
-      case "SET":
-        return output === undefined || output === "OK" ? present(input.value) : null;
-      case "GET":
-        return output === undefined || state === (output === null ? "" : present(String(output)))
-          ? state
-          : null;
-      case "DEL": {
-        const result = state === "" ? 0 : 1;
-        return output === undefined || output === result ? "" : null;
-      }
-      case "CAS": {
-        const holds = state === present(input.expected);
-        if (output !== undefined && output !== holds) return null;
-        return holds ? present(input.value) : state;
-      }
-    }
-  },
-};
-
-function present(value: string): string {
-  return `=${value}`;
-}
 
 /** Clients of the key-value store: SET, GET, DEL and CAS on few keys, so that they meet; every value is written once. */
 export class KeyValueClients implements Clients<KeyValueStore, KeyValueOperation> {
@@ -86,10 +47,13 @@ export class KeyValueClients implements Clients<KeyValueStore, KeyValueOperation
 
   judge(history: readonly HistoryRecord<KeyValueOperation>[]): string | null {
     for (const [key, calls] of callsByKey(history)) {
-      const refutation = refute(registerModel, withoutUnseen(calls));
+      const refutation = refuteRegister(calls);
       if (refutation === null) continue;
-      const { call, states } = refutation;
-      const held = states.map((state) => (state === "" ? "nothing" : state.slice(1))).join(" or ");
+      const { call, states, seenAgain } = refutation;
+      const held = states.map(describeState).join(" or ");
+      if (seenAgain !== null) {
+        return `${JSON.stringify(seenAgain.input)} on ${key} was answered with ${JSON.stringify(seenAgain.output)} after ${JSON.stringify(call.input)} had taken its place`;
+      }
       return `${JSON.stringify(call.input)} on ${key} was answered with ${JSON.stringify(call.output)} when it held ${held}`;
     }
     return null;
@@ -102,10 +66,8 @@ export class KeyValueClients implements Clients<KeyValueStore, KeyValueOperation
 }
 
 /** Keys are independent: a history is linearizable when each key's part of it is. */
-function callsByKey(
-  history: readonly HistoryRecord<KeyValueOperation>[],
-): Map<string, Call<KeyOperation, unknown>[]> {
-  const byKey = new Map<string, Call<KeyOperation, unknown>[]>();
+function callsByKey(history: readonly HistoryRecord<KeyValueOperation>[]): Map<string, KeyCall[]> {
+  const byKey = new Map<string, KeyCall[]>();
   for (const { operation, outcome, invokedAt, returnedAt } of history) {
     if (outcome.type === "none") continue;
     const isOpen = outcome.type === "unknown";
@@ -120,23 +82,6 @@ function callsByKey(
     });
   }
   return byKey;
-}
-
-/**
- * Writes without an answer whose value nobody ever asks for or sees differ in nothing: they get one value, so that the
- * judge need not tell them apart.
- */
-function withoutUnseen(calls: readonly Call<KeyOperation, unknown>[]): Call<KeyOperation, unknown>[] {
-  const seen = new Set<unknown>();
-  for (const { input, output } of calls) {
-    if (input.verb === "GET") seen.add(output);
-    if (input.verb === "CAS") seen.add(input.expected);
-  }
-  return calls.map((call) => {
-    const { input, output } = call;
-    if (output !== undefined || !("value" in input) || seen.has(input.value)) return call;
-    return { ...call, input: { ...input, value: "(unseen)" } };
-  });
 }
 
 function command(key: string, text: string, on: KeyOperation): KeyValueOperation {

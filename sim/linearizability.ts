@@ -9,10 +9,11 @@
 export interface Model<Input, Output> {
   readonly initial: string;
   /**
-   * The states that may follow when `input` takes effect in `state`; empty when its answer could not be that.
-   * `output` is undefined when nobody heard the answer.
+   * The state that follows when `input` takes effect in `state`; null when its answer could not be that, or when no
+   * continuation of the history is possible from there. `output` is undefined when nobody heard the answer. `now`: a
+   * position in the history; what is invoked after it has not taken effect.
    */
-  apply(state: string, input: Input, output: Output | undefined): string | null;
+  apply(state: string, input: Input, output: Output | undefined, now: number): string | null;
 }
 
 export interface Call<Input, Output> {
@@ -85,6 +86,7 @@ function justInTime<Input, Output>(
 ): Configuration[] {
   const reached = new Frontier(calls);
   const visited = new Frontier(calls);
+  const now = (calls[due] as Call<Input, Output>).returnedAt;
   let wave: Configuration[] = [];
   for (const configuration of configurations) {
     if (configuration.done.includes(due)) {
@@ -106,7 +108,7 @@ function justInTime<Input, Output>(
           if (tried.has(text)) continue;
           tried.add(text);
         }
-        const after = model.apply(state, input, output);
+        const after = model.apply(state, input, output, now);
         if (after === null) continue;
         if (at === due) {
           reached.add({ state: after, done });

@@ -5,7 +5,6 @@ import { Counts } from "./counts.ts";
 import { drawFaultPlan, Faults } from "./faults.ts";
 import type { Clients, Operation } from "./history.ts";
 import { History } from "./history.ts";
-import { PaceInvariant } from "./invariants/pace.ts";
 import type { InvariantName } from "./invariants/violation.ts";
 import { Violation } from "./invariants/violation.ts";
 import { SimulatedMachine } from "./machine.ts";
@@ -71,7 +70,6 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
   /** Never started while there are faults; started afterwards in some runs. */
   readonly #latecomers: readonly SimulatedMachine<Machine>[];
   readonly #lookRandom: Random;
-  readonly #pace: PaceInvariant;
 
   constructor(createStateMachine: () => Machine, clients: Clients<Machine, Op>, options: SimulationOptions) {
     this.#options = options;
@@ -110,7 +108,6 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
     });
     this.#latecomers = latecomers;
     counts.add(`clusters of ${plan.machines.length}`);
-    this.#pace = new PaceInvariant(monitor.report);
     this.#lookRandom = this.#random.fork("looks");
     const faultRandom = this.#random.fork("faults");
     this.#faults = new Faults(
@@ -188,7 +185,6 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
 
   #checkStep(): void {
     const { monitor, scheduler } = this.#world;
-    this.#pace.event(scheduler.now);
     if (scheduler.events % eventsPerLook === 0) this.#look();
     if (monitor.violation !== null) throw monitor.violation;
   }

@@ -1,6 +1,7 @@
 import type { Host } from "../shared/node/ports.ts";
 import { TransportError } from "../shared/node/ports.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import { PaceInvariant } from "./invariants/pace.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import type { Endpoint } from "./network.ts";
 import type { Random } from "./random.ts";
@@ -17,11 +18,13 @@ export function createSimulatedHost<Machine extends StateMachine>(
 ): Host {
   /** Changed with every use of the timer: an event of an earlier setting finds another one. */
   let setting = 0;
+  const pace = new PaceInvariant(machine.id, monitor.report);
   return {
     clock: process.clock,
     timer: {
       set(at, wake) {
         const mine = ++setting;
+        pace.timer(at, process.clock.now());
         if (at === Number.POSITIVE_INFINITY) return;
         const delay = Math.max(0, clock.trueMs(at - process.clock.now()));
         // Timers are late, never early.
@@ -49,7 +52,10 @@ export function createSimulatedHost<Machine extends StateMachine>(
       },
     },
     // A turn of the loop takes a little; whoever spins is seen to do so, because time goes on.
-    defer: (task) => process.later(random.between(0.01, 0.1), task),
+    defer(task) {
+      pace.turn(scheduler.now);
+      process.later(random.between(0.01, 0.1), task);
+    },
     random32: () => random.uint32(),
   };
 }

@@ -170,6 +170,21 @@ test("five nodes, each with its peers in another dialect, its own address among 
   ]);
 });
 
+test("the handout's timing: an election, a leader that fails, its return", async ({ lab }) => {
+  const cluster = await lab.cluster("ABC", ["--lab-timing"]);
+  cluster.start();
+  const first = await cluster.leader();
+  await first.insist("SET x=5");
+  const { term } = await first.status();
+  await first.kill();
+  const second = await cluster.leader();
+  expect(second).not.toBe(first);
+  expect((await second.status()).term).toBeGreaterThan(term);
+  await second.insist("SET y=10");
+  first.start();
+  expect((await cluster.level()).log.map(({ cmd }) => cmd)).toEqual(["SET x=5", "SET y=10"]);
+});
+
 const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
   list?.some(({ address }) => address === "::1"),
 );

@@ -46,12 +46,13 @@ beforeEach(() => {
 
 afterEach(() => {
   for (const { process: child, stdout } of launched) {
-    for (const pid of [child.pid, Number(/^pid (\d+)$/m.exec(stdout)?.[1])]) {
-      try {
-        if (pid) process.kill(pid, "SIGKILL");
-      } catch {
-        // Gone already, as it should be.
-      }
+    child.kill("SIGKILL");
+    const pid = /^pid (\d+)$/m.exec(stdout)?.[1];
+    try {
+      // If it is gone, as it should be, it may have left its id to somebody else.
+      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(home)) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // Gone.
     }
   }
   rmSync(home, { recursive: true, force: true });

@@ -1,137 +1,291 @@
 import { describe, expect, test } from "vitest";
-import type { KeyOperation } from "../../sim/key-value-clients.ts";
-import { registerModel } from "../../sim/key-value-clients.ts";
-import type { Call } from "../../sim/linearizability.ts";
-import { refute } from "../../sim/linearizability.ts";
+import { Random } from "../../sim/random.ts";
+import type { KeyCall, KeyOperation } from "../../sim/register.ts";
+import { describeState, refuteRegister } from "../../sim/register.ts";
 
-type Line = [input: KeyOperation, output: unknown, invokedAt: number, returnedAt: number];
+const open = Number.POSITIVE_INFINITY;
 
-const set = (value: string): KeyOperation => ({ verb: "SET", value });
-const cas = (expected: string, value: string): KeyOperation => ({ verb: "CAS", expected, value });
-const get: KeyOperation = { verb: "GET" };
-const del: KeyOperation = { verb: "DEL" };
-const unanswered = Number.POSITIVE_INFINITY;
+/** `[from, to, operation, answer]`; without an answer the outcome is unknown. */
+type Line = readonly [from: number, to: number, operation: string, answer?: unknown];
 
-function judge(lines: readonly Line[]): string {
-  const calls = lines.map(
-    ([input, output, invokedAt, returnedAt]): Call<KeyOperation, unknown> => ({
-      input,
-      output,
-      invokedAt,
-      returnedAt,
-    }),
-  );
-  return refute(registerModel, calls) === null ? "linearizable" : "refuted";
+function calls(lines: readonly Line[]): KeyCall[] {
+  return lines.map(([invokedAt, returnedAt, operation, output]) => {
+    return { input: parse(operation), output, invokedAt, returnedAt };
+  });
 }
 
-describe("the judge accepts", () => {
-  test.each<[string, Line[]]>([
-    ["nothing", []],
+function parse(operation: string): KeyOperation {
+  const [verb, first = "", second = ""] = operation.split(" ");
+  if (verb === "SET") return { verb, value: first };
+  if (verb === "CAS") return { verb, expected: first, value: second };
+  return { verb: verb === "DEL" ? "DEL" : "GET" };
+}
+
+describe("could have happened", () => {
+  test.each<[string, readonly Line[]]>([
+    ["nothing at all", []],
+    ["a read of what was never written", [[0, 1, "GET", null]]],
     [
       "one after the other",
       [
-        [set("1"), "OK", 1, 2],
-        [get, "1", 3, 4],
-        [del, 1, 5, 6],
-        [get, null, 7, 8],
+        [0, 1, "SET a", "OK"],
+        [2, 3, "GET", "a"],
+        [4, 5, "CAS a b", true],
+        [6, 7, "CAS a c", false],
+        [8, 9, "DEL", 1],
+        [10, 11, "DEL", 0],
+        [12, 13, "GET", null],
       ],
     ],
     [
-      "a read beside a write, before it",
+      "a read beside a write sees it",
       [
-        [set("1"), "OK", 1, 4],
-        [get, null, 2, 3],
+        [0, 3, "SET a", "OK"],
+        [1, 2, "GET", "a"],
       ],
     ],
     [
-      "a read beside a write, after it",
+      "a read beside a write does not see it",
       [
-        [set("1"), "OK", 1, 4],
-        [get, "1", 2, 3],
+        [0, 3, "SET a", "OK"],
+        [1, 2, "GET", null],
       ],
     ],
     [
-      "an unknown write that took effect much later",
+      "two writes at once, seen in either order",
       [
-        [set("1"), undefined, 1, unanswered],
-        [get, null, 2, 3],
-        [get, "1", 4, 5],
+        [0, 5, "SET a", "OK"],
+        [1, 6, "SET b", "OK"],
+        [2, 3, "GET", "b"],
+        [7, 8, "GET", "a"],
       ],
     ],
     [
-      "an unknown write that never did",
+      "a write of unknown outcome that never happened",
       [
-        [set("1"), undefined, 1, unanswered],
-        [get, null, 2, 3],
-        [get, null, 4, 5],
+        [0, open, "SET a"],
+        [1, 2, "GET", null],
+        [3, 4, "GET", null],
       ],
     ],
     [
-      "a CAS that held and one that did not",
+      "a write of unknown outcome that happened long after",
       [
-        [set("1"), "OK", 1, 2],
-        [cas("1", "2"), true, 3, 4],
-        [cas("1", "3"), false, 5, 6],
+        [0, open, "SET a"],
+        [1, 2, "SET b", "OK"],
+        [3, 4, "GET", "b"],
+        [5, 6, "GET", "a"],
       ],
     ],
     [
-      "writes side by side, seen in the other order",
+      "what only a write of unknown outcome explains, though nobody saw its value",
       [
-        [set("1"), "OK", 1, 6],
-        [set("2"), "OK", 2, 5],
-        [get, "1", 7, 8],
+        [0, 1, "SET a", "OK"],
+        [2, open, "SET b"],
+        [3, 4, "CAS a c", false],
       ],
     ],
-  ])("%s", (_name, lines) => {
-    expect(judge(lines)).toBe("linearizable");
+    [
+      "a deletion that only one of two of unknown outcome explains",
+      [
+        [0, 1, "SET a", "OK"],
+        [2, open, "DEL"],
+        [3, open, "DEL"],
+        [4, 5, "DEL", 0],
+        [6, 7, "SET b", "OK"],
+        [8, 9, "GET", null],
+      ],
+    ],
+    [
+      "an empty value is not absence",
+      [
+        [0, 1, "SET ", "OK"],
+        [2, 3, "GET", ""],
+        [4, 5, "DEL", 1],
+      ],
+    ],
+  ])("%s", (_, lines) => {
+    expect(refuteRegister(calls(lines))).toBeNull();
   });
 });
 
-describe("the judge refuses", () => {
-  test.each<[string, Line[]]>([
+describe("could not have happened", () => {
+  test.each<[string, readonly Line[], answered: number]>([
     [
       "a stale read",
       [
-        [set("1"), "OK", 1, 2],
-        [set("2"), "OK", 3, 4],
-        [get, "1", 5, 6],
+        [0, 1, "SET a", "OK"],
+        [2, 3, "SET b", "OK"],
+        [4, 5, "GET", "a"],
       ],
+      2,
+    ],
+    ["a value from nowhere", [[0, 1, "GET", "a"]], 0],
+    [
+      "a lost write",
+      [
+        [0, 1, "SET a", "OK"],
+        [2, 3, "GET", null],
+      ],
+      1,
     ],
     [
-      "a lost acknowledged write",
+      "two reads that disagree about the order of two writes",
       [
-        [set("1"), "OK", 1, 2],
-        [get, null, 3, 4],
+        [0, 9, "SET a", "OK"],
+        [1, 10, "SET b", "OK"],
+        [2, 3, "GET", "a"],
+        [4, 5, "GET", "b"],
+        [6, 7, "GET", "a"],
       ],
-    ],
-    ["a value that nobody wrote", [[get, "7", 1, 2]]],
-    [
-      "reads that go back, beside the write",
-      [
-        [set("1"), "OK", 1, 10],
-        [get, "1", 2, 3],
-        [get, null, 4, 5],
-      ],
+      4,
     ],
     [
-      "an unknown write that took effect twice",
+      "a write of unknown outcome that was there, gone, and there again",
       [
-        [set("1"), undefined, 1, unanswered],
-        [get, "1", 2, 3],
-        [del, 1, 4, 5],
-        [get, "1", 6, 7],
+        [0, open, "SET a"],
+        [1, 2, "GET", "a"],
+        [3, 4, "SET b", "OK"],
+        [5, 6, "GET", "a"],
       ],
+      3,
     ],
     [
-      "two CAS from one value",
+      "a write of unknown outcome seen before it was asked for",
       [
-        [set("1"), "OK", 1, 2],
-        [cas("1", "2"), true, 3, 6],
-        [cas("1", "3"), true, 4, 7],
+        [0, 1, "GET", "a"],
+        [2, open, "SET a"],
       ],
+      0,
     ],
-    ["a DEL of something that was not there", [[del, 1, 1, 2]]],
-  ])("%s", (_name, lines) => {
-    expect(judge(lines)).toBe("refuted");
+    [
+      "two compare-and-swaps from one value that both held",
+      [
+        [0, 1, "SET a", "OK"],
+        [2, 5, "CAS a b", true],
+        [3, 6, "CAS a c", true],
+      ],
+      2,
+    ],
+    [
+      "a compare-and-swap that failed for no reason",
+      [
+        [0, 1, "SET a", "OK"],
+        [2, 3, "CAS a b", false],
+      ],
+      1,
+    ],
+    [
+      "more deletions than were asked for",
+      [
+        [0, 1, "SET a", "OK"],
+        [2, open, "DEL"],
+        [3, 4, "DEL", 0],
+        [5, 6, "SET b", "OK"],
+        [7, 8, "GET", null],
+      ],
+      4,
+    ],
+  ])("%s", (_, lines, answered) => {
+    const history = calls(lines);
+    const found = refuteRegister(history);
+    expect(found?.seenAgain ?? found?.call).toBe(history[answered]);
+  });
+
+  test("says what the object may have held", () => {
+    const history = calls([
+      [0, 1, "SET a", "OK"],
+      [2, open, "SET b"],
+      [3, 4, "GET", "c"],
+    ]);
+    expect(refuteRegister(history)?.states.map(describeState)).toEqual(["a"]);
   });
 });
+
+test("a history full of writes without an answer is judged in no time", () => {
+  const lines: Line[] = [];
+  let at = 0;
+  for (let round = 0; round < 60; round++) {
+    lines.push([at++, open, round % 5 === 0 ? "DEL" : `SET a${round}`], [at++, open, `SET b${round}`]);
+    // Seen long after it was asked for, if it is seen at all.
+    const seen = round % 3 === 2 ? `a${round - 1}` : null;
+    if (seen !== null && (round - 1) % 5 !== 0) lines.push([at++, at++, "GET", seen]);
+    lines.push(
+      [at++, at++, "DEL", round % 5 === 4 ? 0 : 1],
+      [at++, at++, "SET c", "OK"],
+      [at++, at++, "CAS d e", false],
+    );
+  }
+  lines.sort(([a], [b]) => a - b);
+  expect(refuteRegister(calls(lines))).toBeNull();
+});
+
+test("agrees with a search through all orders", () => {
+  const random = new Random(1, "histories");
+  let possible = 0;
+  const histories = 4000;
+  for (let count = 0; count < histories; count++) {
+    const history = drawHistory(random);
+    const expected = hasOrder(history, "");
+    if (expected) possible++;
+    expect({ history, possible: refuteRegister(history) === null }).toEqual({ history, possible: expected });
+  }
+  expect(possible).toBeGreaterThan(histories / 5);
+  expect(possible).toBeLessThan((histories * 4) / 5);
+});
+
+/** Up to six calls that overlap as chance will have it, few values, any answers. */
+function drawHistory(random: Random): KeyCall[] {
+  const count = random.int(2, 6);
+  const moments = random.shuffle(Array.from({ length: 2 * count }, (_, moment) => moment));
+  return Array.from({ length: count }, (_, at): KeyCall => {
+    const pair = [moments[2 * at] as number, moments[2 * at + 1] as number];
+    const value = random.pick(["a", "b", "c"]);
+    const [input, answers] = random.pick<[KeyOperation, unknown[]]>([
+      [{ verb: "SET", value }, ["OK"]],
+      [{ verb: "GET" }, [null, value]],
+      [{ verb: "DEL" }, [0, 1]],
+      [{ verb: "CAS", expected: random.pick(["a", "b"]), value }, [true, false]],
+    ]);
+    const isOpen = input.verb !== "GET" && random.chance(0.3);
+    return {
+      input,
+      output: isOpen ? undefined : random.pick(answers),
+      invokedAt: Math.min(...pair),
+      returnedAt: isOpen ? open : Math.max(...pair),
+    };
+  });
+}
+
+function hasOrder(left: readonly KeyCall[], state: string): boolean {
+  if (left.every(({ returnedAt }) => returnedAt === open)) return true;
+  const firstReturn = Math.min(...left.map(({ returnedAt }) => returnedAt));
+  return left.some((call) => {
+    if (call.invokedAt > firstReturn) return false;
+    const after = applied(state, call);
+    return (
+      after !== null &&
+      hasOrder(
+        left.filter((other) => other !== call),
+        after,
+      )
+    );
+  });
+}
+
+/** The state after a call, absent as "" and values as they are; null when its answer is another. */
+function applied(state: string, { input, output }: KeyCall): string | null {
+  const [answer, after] = ((): [unknown, string] => {
+    switch (input.verb) {
+      case "SET":
+        return ["OK", input.value];
+      case "GET":
+        return [state === "" ? null : state, state];
+      case "DEL":
+        return [state === "" ? 0 : 1, ""];
+      case "CAS":
+        return state === input.expected ? [true, input.value] : [false, state];
+    }
+  })();
+  return output === undefined || output === answer ? after : null;
+}

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test as base } from "vitest";
@@ -28,6 +28,21 @@ export function oldNode(): string | null {
   return null;
 }
 
+/** Set in everything that a lab runs, to its directory, and passed on to all that is run by that in turn. */
+const MARK = "RAFT_LITE_TEST_LAB";
+
+/** Ends what was left behind by processes that have ended; their own ids say nothing any more. */
+function killMarked(directory: string): void {
+  for (const pid of existsSync("/proc/self/environ") ? readdirSync("/proc") : []) {
+    try {
+      const environment = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/environ`, "utf8") : "";
+      if (environment.split("\0").includes(`${MARK}=${directory}`)) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // Not ours to read, or gone.
+    }
+  }
+}
+
 /** For tests in which nobody may be elected: a machine that stands still for a second must not make an election. */
 export const STEADY = ["--election-timeout", "1500-2500"];
 
@@ -53,7 +68,8 @@ export class Lab {
   }
 
   run(name: string, command: string, args: readonly string[], options: Partial<RunOptions> = {}): Running {
-    const running = new Running(name, command, args, { cwd: this.directory, ...options });
+    const env = { ...process.env, [MARK]: this.directory };
+    const running = new Running(name, command, args, { cwd: this.directory, env, ...options });
     this.#processes.push(running);
     return running;
   }
@@ -98,7 +114,8 @@ export class Lab {
   }
 
   async dispose(): Promise<void> {
-    for (const running of this.#processes) running.killGroup();
+    for (const running of this.#processes) running.signal("SIGKILL");
+    killMarked(this.directory);
     for (const task of this.#atEnd.reverse()) await task();
     for (const running of this.#processes) await running.ended();
     for (const reserved of this.#ports) reserved.release();

@@ -29,7 +29,9 @@ export class Running {
   readonly lines: string[] = [];
   stdout = "";
   stderr = "";
+  /** How it ended, once all it said has been read. */
   ending: Ending | null = null;
+  #isGone = false;
   readonly #child: ChildProcess;
   readonly #startedAt = performance.now();
   readonly #transcript: string[] = [];
@@ -48,6 +50,9 @@ export class Running {
     this.#note(`$ ${[command, ...args].join(" ")} (pid ${this.pid})`);
     this.#read("stdout");
     this.#read("stderr");
+    this.#child.on("exit", () => {
+      this.#isGone = true;
+    });
     this.#child.on("error", (error) => this.#end({ code: null, signal: null }, String(error)));
     this.#child.on("close", (code, signal) => this.#end({ code, signal }, signal ?? `exit code ${code}`));
   }
@@ -88,14 +93,14 @@ export class Running {
     return this.lines.filter((line) => wanted.test(line)).length;
   }
 
-  /** To the process alone. */
+  /** To the process alone. Its id may soon be another's: nothing is sent to one that has ended. */
   signal(signal: NodeJS.Signals): void {
-    if (this.ending === null) process.kill(this.pid, signal);
+    this.#child.kill(signal);
   }
 
   /** To everything in its group, as a terminal does at CTRL+C. */
   signalGroup(signal: NodeJS.Signals): void {
-    if (this.ending === null) process.kill(-this.pid, signal);
+    if (!this.#isGone && this.pid > 0) process.kill(-this.pid, signal);
   }
 
   ended(limitMs = LIMIT_MS): Promise<Ending> {
@@ -105,15 +110,5 @@ export class Running {
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.ended();
-  }
-
-  /** Everything of it, at once; also what it may have left behind in its group. */
-  killGroup(): void {
-    if (this.pid === 0) return;
-    try {
-      process.kill(-this.pid, "SIGKILL");
-    } catch {
-      // Nothing of it is left.
-    }
   }
 }
