@@ -4,7 +4,7 @@
  * how to mend it.
  */
 export class RaftLiteError extends Error {
-  override readonly name = "RaftLiteError";
+  override readonly name: string = "RaftLiteError";
   readonly code: string;
   /** HTTP status a handler answers with when this error reaches it. */
   readonly status: number;

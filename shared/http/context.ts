@@ -1,31 +1,46 @@
 import type { NodeApi } from "../node/api.ts";
+import type { KeyValueStore } from "../store/key-value-store.ts";
 import type { HttpHost } from "./host.ts";
 import { checkContentLength } from "./limits.ts";
 
-/** What GET reads from: the state machine's view of what this node has applied. */
-export interface ValueReader {
-  get(key: string): { readonly value: Uint8Array } | null;
-}
+/** What reads read from: the state machine's view of what this node has applied. */
+export type StoreReader = Pick<
+  KeyValueStore,
+  | "get"
+  | "scan"
+  | "scanKeys"
+  | "lastChange"
+  | "lastChangeOf"
+  | "hasChangedUnder"
+  | "onChange"
+  | "onChangeUnder"
+>;
 
-/** What the routes work with. */
-export interface HttpContext {
+/** What the routes of any node work with. */
+export interface NodeContext {
   readonly node: NodeApi;
-  readonly store: ValueReader;
   readonly host: HttpHost;
   readonly onPeerRequest: (request: Request, peer: string) => void;
 }
 
+/** What the routes of the key-value store work with. */
+export interface HttpContext extends NodeContext {
+  readonly store: StoreReader;
+}
+
 /** A request as the router hands it on. */
 export interface RoutedRequest extends Request {
-  /** Decoded; an array where a parameter was given more than once. */
-  readonly query: Readonly<Record<string, string | string[] | undefined>>;
+  /** Of the query, decoded. */
+  readonly parameters: URLSearchParams;
+  /** The named parts of the path, as they were sent. */
+  readonly params: Readonly<Record<string, string | undefined>>;
 }
 
 export type RouteHandler = (request: RoutedRequest) => Response | Promise<Response>;
 
 /** The body's bytes, refused with 413 as early as its size can be known. */
 export function readBody(
-  context: HttpContext,
+  context: NodeContext,
   request: RoutedRequest,
   limitBytes: number,
 ): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { bodyIncomplete, bodyTooLarge } from "./limits.ts";
 
 /**
- * The two places where a runtime's own way is much cheaper than fetch's objects. `webHost` is right everywhere; a
+ * Where a runtime's own way is much cheaper than fetch's objects, or knows more. `webHost` is right everywhere; a
  * host that has a shorter path brings its own (docs/performance.md, "The way into a node").
  */
 export interface HttpHost {
@@ -10,12 +10,25 @@ export interface HttpHost {
    * what is left of the body is the host's to discard. Called at most once per request.
    */
   readBody(request: Request, limitBytes: number): Promise<Uint8Array>;
-  respond(body: string | null, init: { status: number; headers: Record<string, string> }): Response;
+  respond(
+    body: string | Uint8Array | ReadableStream<Uint8Array> | null,
+    init: { status: number; headers: Record<string, string> },
+  ): Response;
+  /**
+   * The request's path with its percent-encoding, before the URL class has resolved what looks like `.` and `..` in it:
+   * in a key they are characters like others. undefined where that cannot be known.
+   */
+  sentPath?(request: Request): string | undefined;
+  /**
+   * The path of a request without a query of which the host knows that the URL class would change nothing in it;
+   * undefined for any other.
+   */
+  plainPath?(request: Request): string | undefined;
 }
 
 export const webHost: HttpHost = {
   readBody: readStream,
-  respond: (body, init) => new Response(body, init),
+  respond: (body, init) => new Response(body as BodyInit | null, init),
 };
 
 async function readStream(request: Request, limitBytes: number): Promise<Uint8Array> {

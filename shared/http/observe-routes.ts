@@ -1,11 +1,11 @@
 import { RaftLiteError } from "../errors.ts";
-import type { HttpContext, RouteHandler } from "./context.ts";
+import type { NodeContext, RouteHandler } from "./context.ts";
 import { expositionText, METRICS_TYPE } from "./metrics.ts";
 import { logLimit } from "./parameters.ts";
 import { jsonReply } from "./reply.ts";
 
 /** GET /status: one snapshot, the lab's seven fields first and in the lab's order. */
-export function statusRoute({ node, host }: HttpContext): RouteHandler {
+export function statusRoute({ node, host }: NodeContext): RouteHandler {
   return (request) => {
     const status = node.status(logLimit(request));
     return jsonReply(host, {
@@ -22,7 +22,7 @@ export function statusRoute({ node, host }: HttpContext): RouteHandler {
 }
 
 /** GET /v1/status/leader, as Consul: the leader's address, "" when none is known. */
-export function leaderRoute({ node, host }: HttpContext): RouteHandler {
+export function leaderRoute({ node, host }: NodeContext): RouteHandler {
   return () => {
     const { leader } = node.addresses();
     return jsonReply(host, leader === null ? "" : withoutScheme(leader));
@@ -30,12 +30,12 @@ export function leaderRoute({ node, host }: HttpContext): RouteHandler {
 }
 
 /** GET /v1/status/peers, as Consul: every member's address, this node's too. */
-export function peersRoute({ node, host }: HttpContext): RouteHandler {
+export function peersRoute({ node, host }: NodeContext): RouteHandler {
   return () => jsonReply(host, node.addresses().peers.map(withoutScheme));
 }
 
 /** GET /health: for load balancers and for whoever replaces machines. */
-export function healthRoute({ node, host }: HttpContext): RouteHandler {
+export function healthRoute({ node, host }: NodeContext): RouteHandler {
   return () => {
     const health = node.health();
     if (health.healthy) return jsonReply(host, { ok: true, node: node.id });
@@ -47,7 +47,7 @@ export function healthRoute({ node, host }: HttpContext): RouteHandler {
 }
 
 /** GET /metrics. */
-export function metricsRoute({ node, host }: HttpContext): RouteHandler {
+export function metricsRoute({ node, host }: NodeContext): RouteHandler {
   return () =>
     host.respond(expositionText(node.metrics()), { status: 200, headers: { "content-type": METRICS_TYPE } });
 }

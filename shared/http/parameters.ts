@@ -1,9 +1,8 @@
 import { RaftLiteError } from "../errors.ts";
 import type { RequestOptions } from "../node/api.ts";
+import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../node/defaults.ts";
 import type { RoutedRequest } from "./context.ts";
 
-const DEFAULT_TIMEOUT_MS = 5_000;
-const MAX_TIMEOUT_MS = 60_000;
 /** Enough to see what is going on; the whole of a long log on every `curl /status` helps nobody. */
 const DEFAULT_LOG_LINES = 100;
 
@@ -39,16 +38,17 @@ function mayForward(request: RoutedRequest): boolean {
   throw new RaftLiteError("bad-header", 'the header raft-forward may only be "never"', { status: 400 });
 }
 
-function parameter(request: RoutedRequest, name: string): string | undefined {
-  const value = request.query[name];
-  if (!Array.isArray(value)) return value;
-  throw new RaftLiteError("bad-parameter", `the parameter ${name} is given ${value.length} times`, {
+/** Throws `bad-parameter` (400) for one that is given more than once. */
+export function parameter(request: RoutedRequest, name: string): string | undefined {
+  const [value, ...others] = request.parameters.getAll(name);
+  if (others.length === 0) return value;
+  throw new RaftLiteError("bad-parameter", `the parameter ${name} is given ${others.length + 1} times`, {
     status: 400,
     details: { parameter: name },
   });
 }
 
-function badParameter(name: string, value: string, expected: string): RaftLiteError {
+export function badParameter(name: string, value: string, expected: string): RaftLiteError {
   const shown = JSON.stringify(value.slice(0, 40));
   return new RaftLiteError("bad-parameter", `the parameter ${name} is ${shown}; expected ${expected}`, {
     status: 400,

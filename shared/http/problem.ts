@@ -1,20 +1,17 @@
 import { RaftLiteError } from "../errors.ts";
+import { problemText } from "../problem-text.ts";
 import type { HttpHost } from "./host.ts";
-import { jsonText } from "./reply.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/**
- * An error as RFC 9457 problem details. `error` is the lab's word for it, `code` is for programs. What the error's
- * details bring stands beside them and can replace neither.
- */
-export function problemReply(host: HttpHost, error: RaftLiteError): Response {
-  const { code, status } = error;
-  const title = titleOf(code);
-  // Named before the details for the order of the lab's reply, and after them so that none can take their place.
-  const lab = { ok: false, error: title };
-  const body = { ...lab, ...error.details, ...lab, code, title, status, detail: error.message };
-  return host.respond(jsonText(body), { status, headers: headersOf(error) });
+/** An error as RFC 9457 problem details (problem-text.ts). */
+export function problemReply(
+  host: HttpHost,
+  error: RaftLiteError,
+  moreHeaders: Readonly<Record<string, string>> = {},
+): Response {
+  const headers = { ...headersOf(error), ...moreHeaders };
+  return host.respond(problemText(error), { status: error.status, headers });
 }
 
 /** What a client may learn of an error it was not meant to meet: nothing but where to look. */
@@ -23,11 +20,6 @@ export function unexpected(cause: unknown): RaftLiteError {
     status: 500,
     cause,
   });
-}
-
-/** `not-leader` → `Not leader`. */
-function titleOf(code: string): string {
-  return code.charAt(0).toUpperCase() + code.slice(1).replaceAll("-", " ");
 }
 
 function headersOf({ status, details }: RaftLiteError): Record<string, string> {

@@ -1,18 +1,18 @@
 import { RaftLiteError } from "../errors.ts";
 import type { ExchangeReply, SingleMessageType } from "../node/api.ts";
-import type { HttpContext, RoutedRequest, RouteHandler } from "./context.ts";
+import type { NodeContext, RoutedRequest, RouteHandler } from "./context.ts";
 import { readBody } from "./context.ts";
 import { decodeText } from "./json.ts";
 import { RAFT_BODY_LIMIT_BYTES } from "./limits.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
 
 /** POST /raft: the nodes' exchange, a batch of messages each way. */
-export function exchangeRoute(context: HttpContext): RouteHandler {
+export function exchangeRoute(context: NodeContext): RouteHandler {
   return (request) => take(context, request, (body) => context.node.exchange(body));
 }
 
 /** POST /requestVote and its like: one message by the paper's name, for curl and for learning. */
-export function singleRoute(context: HttpContext, type: SingleMessageType): RouteHandler {
+export function singleRoute(context: NodeContext, type: SingleMessageType): RouteHandler {
   return (request) => take(context, request, (body) => context.node.single(type, body));
 }
 
@@ -31,7 +31,7 @@ export function snapshotRoute(): RouteHandler {
 }
 
 async function take(
-  context: HttpContext,
+  context: NodeContext,
   request: RoutedRequest,
   hand: (body: string) => Promise<ExchangeReply>,
 ): Promise<Response> {

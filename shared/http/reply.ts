@@ -1,7 +1,7 @@
 import { printable } from "../printable.ts";
 import type { HttpHost } from "./host.ts";
 
-const JSON_TYPE = "application/json";
+export const JSON_TYPE = "application/json";
 
 /** Values and commands are clients' bytes: what could move a reader's terminal is escaped, the meaning stays. */
 export function jsonText(value: unknown): string {

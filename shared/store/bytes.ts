@@ -82,14 +82,14 @@ export class ByteReader {
     this.#at += length;
     return { bytes: this.#bytes.subarray(offset, this.#at), offset };
   }
+}
 
-  text(): string {
-    try {
-      return decoder.decode(this.sized().bytes);
-    } catch (error) {
-      if (error instanceof RaftLiteError) throw error;
-      throw malformed("holds a key that is not UTF-8");
-    }
+/** Throws as a ByteReader does. */
+export function decodeKey(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw malformed("holds a key that is not UTF-8");
   }
 }
 

@@ -42,10 +42,21 @@ const VALUE = `(
 const FIND = "SELECT revision, create_revision, version FROM keys WHERE key = ?";
 const READ = `SELECT ${STATE}, ${VALUE} FROM keys WHERE key = ? AND version > 0`;
 const FIND_RANGE = `SELECT ${STATE} FROM keys WHERE key >= ? AND key < ? AND version > 0 ORDER BY key`;
-const READ_RANGE = `SELECT ${STATE}, ${VALUE} FROM keys WHERE key >= ? AND key < ? AND version > 0 ORDER BY key`;
+/** A key that was deleted by then, and not touched since, is passed over: there may be very many. */
+const FIND_PAGE = `
+  SELECT ${STATE} FROM keys WHERE key >= ? AND key < ? AND (version > 0 OR revision > ?) ORDER BY key LIMIT ?`;
+const FIND_PREVIOUS = "SELECT previous_revision FROM changes WHERE revision = ? AND key = ?";
+const FIND_CHANGE = `SELECT ${STATE} FROM changes WHERE revision = ? AND key = ?`;
+const READ_BODY = "SELECT body FROM entries WHERE idx = ?";
+const READ_VALUE = "SELECT substr(body, ? + 1, ?) AS value FROM entries WHERE idx = ?";
 const LAST_CHANGE = "SELECT coalesce(max(revision), 0) AS revision FROM changes";
 const LAST_CHANGE_IN_RANGE =
   "SELECT coalesce(max(revision), 0) AS revision FROM keys WHERE key >= ? AND key < ?";
+const CHANGED_KEY_IN_RANGE =
+  "SELECT 1 AS found FROM keys WHERE key >= ? AND key < ? AND revision > ? LIMIT 1";
+const CHANGE_IN_RANGE = "SELECT 1 AS found FROM changes WHERE key >= ? AND key < ? AND revision > ? LIMIT 1";
+/** Up to so many revisions it is sooner to look through what changed than through all keys of a prefix. */
+const FEW_REVISIONS = 1000;
 
 /** `keys` follows from the new rows of `changes`: max() picks, of each key's rows, the one the other columns come from. */
 const UPDATE_KEYS = `
@@ -99,9 +110,48 @@ export class KeyTables {
     return this.#sql.exec<StateRow>(FIND_RANGE, prefix, endOfPrefix(prefix)).toArray().map(toState);
   }
 
-  /** The same with their values. */
-  readUnder(prefix: Uint8Array): KeyValue[] {
-    return this.#sql.exec<ValueRow>(READ_RANGE, prefix, endOfPrefix(prefix)).toArray().map(toKeyValue);
+  /**
+   * The newest states of the first `limit` keys from `from` to before `end`, in order, of those that may have been
+   * present at `revision`; deletions after it included.
+   */
+  findPage(from: Uint8Array, end: Uint8Array, revision: number, limit: number): KeyState[] {
+    return this.#sql.exec<StateRow>(FIND_PAGE, from, end, revision, limit).toArray().map(toState);
+  }
+
+  /** The key's state as of `revision`, given a `later` revision that changed it; null when it had none. */
+  findAt(keyBytes: Uint8Array, later: number, revision: number): KeyState | null {
+    let at = later;
+    while (at > revision) {
+      at = this.#sql.exec<{ previous_revision: number }>(FIND_PREVIOUS, at, keyBytes).one().previous_revision;
+    }
+    if (at === 0) return null;
+    return toState(this.#sql.exec<StateRow>(FIND_CHANGE, at, keyBytes).one());
+  }
+
+  /** The value that a state points at. */
+  readValue({ revision, valueOffset, valueLength }: KeyState): Uint8Array {
+    for (const row of this.#sql.exec<{ value: ArrayBuffer }>(
+      READ_VALUE,
+      valueOffset,
+      valueLength,
+      revision,
+    )) {
+      return checkedValue(row.value, revision, valueOffset, valueLength);
+    }
+    return checkedValue(null, revision, valueOffset, valueLength);
+  }
+
+  /** The values that states of one revision point at, each in memory of its own. */
+  readValues(revision: number, states: readonly KeyState[]): Uint8Array[] {
+    const [row] = this.#sql.exec<{ body: ArrayBuffer }>(READ_BODY, revision).toArray();
+    return states.map(({ valueOffset, valueLength }) =>
+      checkedValue(
+        row?.body.slice(valueOffset, valueOffset + valueLength) ?? null,
+        revision,
+        valueOffset,
+        valueLength,
+      ),
+    );
   }
 
   /** Revision of the newest change; 0 when there was none. */
@@ -113,6 +163,13 @@ export class KeyTables {
   lastChangeUnder(prefix: Uint8Array): number {
     return this.#sql.exec<{ revision: number }>(LAST_CHANGE_IN_RANGE, prefix, endOfPrefix(prefix)).one()
       .revision;
+  }
+
+  /** Whether any of these keys has changed after `revision`; `last` is the newest revision in the tables. */
+  hasChangedUnder(prefix: Uint8Array, revision: number, last: number): boolean {
+    if (last <= revision) return false;
+    const query = last - revision <= FEW_REVISIONS ? CHANGE_IN_RANGE : CHANGED_KEY_IN_RANGE;
+    return this.#sql.exec(query, prefix, endOfPrefix(prefix), revision).toArray().length > 0;
   }
 
   /** Writes changes, of revisions that are all newer than what is there, in the caller's transaction. */
@@ -157,12 +214,21 @@ function toState(row: StateRow): KeyState {
 
 function toKeyValue(row: ValueRow): KeyValue {
   const state = toState(row);
-  const value = row.value;
-  // An entry that a key points at must outlive the key's next change, or reads would invent an absent key.
+  const value = checkedValue(row.value, state.revision, state.valueOffset, state.valueLength);
+  return { ...state, value };
+}
+
+/** An entry that a key points at must outlive the key's next change, or reads would invent an absent key. */
+function checkedValue(
+  value: ArrayBuffer | null,
+  revision: number,
+  offset: number,
+  length: number,
+): Uint8Array {
   invariant(
-    value !== null && value.byteLength === state.valueLength,
+    value !== null && value.byteLength === length,
     "a key's value is in its entry",
-    () => `entry ${state.revision} does not hold ${state.valueLength} bytes at ${state.valueOffset}`,
+    () => `entry ${revision} does not hold ${length} bytes at ${offset}`,
   );
-  return { ...state, value: new Uint8Array(value) };
+  return new Uint8Array(value);
 }

@@ -1,17 +1,21 @@
 import { invariant, RaftLiteError } from "../errors.ts";
 import type { StateMachine } from "../node/state-machine.ts";
+import type { Refusal } from "../refusal.ts";
+import { refusal } from "../refusal.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import { TEXT_SCHEMA } from "../storage/entry.ts";
 import type { DurableStorage } from "../storage/port.ts";
 import type { CommandResult } from "./apply-command.ts";
 import { applyCommand } from "./apply-command.ts";
 import { applyOperations } from "./apply-operations.ts";
+import { acceptCommand } from "./commands.ts";
 import { describeCommand } from "./describe.ts";
 import { KeySpace } from "./key-space.ts";
-import type { KeyValue } from "./key-state.ts";
+import type { KeyState, KeyValue } from "./key-state.ts";
+import { encodeKey } from "./keys.ts";
 import { OPERATIONS_SCHEMA } from "./operations.ts";
-import type { BatchResult, Refusal } from "./results.ts";
-import { refusal } from "./results.ts";
+import type { BatchResult } from "./results.ts";
+import type { Wake } from "./subscriptions.ts";
 
 /** What the store holds for a key. Revisions are Raft indexes. */
 export interface StoredValue {
@@ -77,6 +81,10 @@ export class KeyValueStore implements StateMachine {
     this.#space.flush();
   }
 
+  acceptText(text: string): Uint8Array {
+    return acceptCommand(text).bytes;
+  }
+
   describe(schema: number, bytes: Uint8Array): string {
     return describeCommand(schema, bytes);
   }
@@ -89,12 +97,32 @@ export class KeyValueStore implements StateMachine {
 
   /** All keys that begin with `prefix`, in the order of their bytes. Throws as `encodeKey` does. */
   list(prefix: string): StoredKey[] {
-    return this.#space.readUnder(prefix).map((found) => ({ key: found.key, ...toStored(found) }));
+    return [...this.scan(prefix)];
+  }
+
+  /**
+   * The same, read as it is asked for: however long the caller takes, and whatever is written meanwhile, it gets the
+   * keys as they are now. A hundred thousand of them take a second to read.
+   */
+  scan(prefix: string): Generator<StoredKey, void> {
+    return this.#withValues(this.#space.scan(prefix));
+  }
+
+  /** As `scan`, the keys alone. */
+  scanKeys(prefix: string): Generator<string, void> {
+    return keysOf(this.#space.scan(prefix));
+  }
+
+  *#withValues(pages: Iterable<readonly KeyState[]>): Generator<StoredKey, void> {
+    for (const page of pages) {
+      const values = this.#space.valuesOf(page);
+      for (const state of page) yield toStoredKey(state, values.of(state));
+    }
   }
 
   /** All there is, in the order of keys: equal logs give equal dumps. */
   dump(): Iterable<StoredKey> {
-    return this.list("");
+    return this.scan("");
   }
 
   /** Index of the newest entry that changed anything, deletions included; 0 when none has. */
@@ -111,6 +139,26 @@ export class KeyValueStore implements StateMachine {
   lastChangeUnder(prefix: string): number {
     return this.#space.lastChangeUnder(prefix);
   }
+
+  /** Whether any key that begins with `prefix` has changed after `revision`: quick where that was not long ago. */
+  hasChangedUnder(prefix: string, revision: number): boolean {
+    return this.#space.hasChangedUnder(prefix, revision);
+  }
+
+  /**
+   * Calls `wake` at every change of this key, deletions included, until what is returned is called. It is called while
+   * entries are applied: it may read, and should leave all else for later. Throws as `encodeKey` does.
+   */
+  onChange(key: string, wake: Wake): () => void {
+    encodeKey(key);
+    return this.#space.subscriptions.toKey(key, wake);
+  }
+
+  /** The same for all keys that begin with `prefix`, which may be empty. */
+  onChangeUnder(prefix: string, wake: Wake): () => void {
+    encodeKey(prefix, true);
+    return this.#space.subscriptions.toPrefix(prefix, wake);
+  }
 }
 
 function toStored(found: KeyValue): StoredValue {
@@ -121,4 +169,13 @@ function toStored(found: KeyValue): StoredValue {
     modifyRevision: found.revision,
     version: found.version,
   };
+}
+
+function toStoredKey(state: KeyState, value: Uint8Array): StoredKey {
+  const { key, flags, createRevision, revision, version } = state;
+  return { key, value, flags, createRevision, modifyRevision: revision, version };
+}
+
+function* keysOf(pages: Iterable<readonly KeyState[]>): Generator<string, void> {
+  for (const page of pages) for (const { key } of page) yield key;
 }

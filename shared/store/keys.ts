@@ -10,7 +10,7 @@ export function checkKeySize(key: string): void {
   // A code unit takes three bytes at most: short keys need no measuring, and a huge one is not encoded for it.
   if (3 * key.length <= MAX_KEY_BYTES) return;
   if (key.length <= MAX_KEY_BYTES && encoder.encode(key).length <= MAX_KEY_BYTES) return;
-  throw new RaftLiteError("key-too-large", `the key is longer than ${MAX_KEY_BYTES} bytes`, { status: 413 });
+  throw keyTooLarge();
 }
 
 /**
@@ -18,12 +18,26 @@ export function checkKeySize(key: string): void {
  * holds half a surrogate pair, which UTF-8 cannot carry, and `key-too-large` 413 beyond MAX_KEY_BYTES.
  */
 export function encodeKey(key: string, mayBeEmpty = false): Uint8Array<ArrayBuffer> {
-  if (key === "" && !mayBeEmpty) throw new RaftLiteError("bad-key", "the key is empty", { status: 400 });
+  if (key === "" && !mayBeEmpty) throw emptyKey();
   if (!key.isWellFormed()) {
     throw new RaftLiteError("bad-key", "the key is not well-formed Unicode", { status: 400 });
   }
   checkKeySize(key);
   return encoder.encode(key);
+}
+
+/** The same rules for a key that came as UTF-8, and was decoded as such: only its length can still be wrong. */
+export function checkEncodedKey(bytes: Uint8Array, mayBeEmpty: boolean): void {
+  if (bytes.length === 0 && !mayBeEmpty) throw emptyKey();
+  if (bytes.length > MAX_KEY_BYTES) throw keyTooLarge();
+}
+
+function emptyKey(): RaftLiteError {
+  return new RaftLiteError("bad-key", "the key is empty", { status: 400 });
+}
+
+function keyTooLarge(): RaftLiteError {
+  return new RaftLiteError("key-too-large", `the key is longer than ${MAX_KEY_BYTES} bytes`, { status: 413 });
 }
 
 /** The first byte string after all that begin with `prefix`. UTF-8 has no byte FF, so the last one can be raised. */

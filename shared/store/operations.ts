@@ -1,6 +1,6 @@
 import { RaftLiteError } from "../errors.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
-import { encodeKey } from "./keys.ts";
+import { ByteReader, ByteWriter, decodeKey } from "./bytes.ts";
+import { checkEncodedKey, encodeKey } from "./keys.ts";
 
 /** Schema number of a list of key-value operations in binary; the layout is at `encodeOperations`. */
 export const OPERATIONS_SCHEMA = 2;
@@ -54,8 +54,6 @@ const RECURSE = 0x20;
  *
  * Throws RaftLiteError `bad-operation` 400, `bad-key` 400, `key-too-large` 413; `details.operation` is the position
  * of the bad one.
- *
- * @internal
  */
 export function encodeOperations(batch: Batch): Uint8Array {
   checkCount(batch.operations.length);
@@ -84,18 +82,24 @@ export function decodeOperations(bytes: Uint8Array): Batch<PlacedOperation> {
   checkCount(count);
   const operations: PlacedOperation[] = [];
   for (let position = 0; position < count; position++) {
-    const operation = readOperation(reader);
-    checkOperation(operation, position);
-    operations.push(operation);
+    operations.push(readOperation(reader, position));
   }
   if ((flags & ~ATOMIC) !== 0 || !reader.atEnd) throw badOperation("not a list of operations");
   return { atomic: flags === ATOMIC, operations };
 }
 
-function readOperation(reader: ByteReader): PlacedOperation {
+function readOperation(reader: ByteReader, position: number): PlacedOperation {
   const kind = reader.byte();
-  const key = reader.text();
+  const { bytes: keyBytes } = reader.sized();
+  const key = decodeKey(keyBytes);
   const cas = kind & HAS_CAS ? reader.varint() : null;
+  const operation = readRest(reader, kind, key, cas);
+  checkNumbers(operation, position);
+  placed(position, () => checkEncodedKey(keyBytes, operation.type === "delete" && operation.recurse));
+  return operation;
+}
+
+function readRest(reader: ByteReader, kind: number, key: string, cas: number | null): PlacedOperation {
   switch (kind & ~HAS_CAS) {
     case PUT: {
       const flags = reader.varint();
@@ -118,6 +122,11 @@ function checkCount(count: number): void {
 
 /** Returns the UTF-8 of the operation's key. */
 function checkOperation(operation: Operation, position: number): Uint8Array {
+  checkNumbers(operation, position);
+  return placed(position, () => encodeKey(operation.key, operation.type === "delete" && operation.recurse));
+}
+
+function checkNumbers(operation: Operation, position: number): void {
   const recurse = operation.type === "delete" && operation.recurse;
   if (operation.cas !== null && !isIndex(operation.cas)) {
     throw badOperation("cas is not a whole number from 0 to 2^53-1", position);
@@ -128,11 +137,15 @@ function checkOperation(operation: Operation, position: number): Uint8Array {
   if (operation.type === "put" && !isIndex(operation.flags)) {
     throw badOperation("flags is not a whole number from 0 to 2^53-1", position);
   }
+}
+
+/** What `check` refuses is said of the operation at `position`. */
+function placed<Result>(position: number, check: () => Result): Result {
   try {
-    return encodeKey(operation.key, recurse);
+    return check();
   } catch (error) {
     if (!(error instanceof RaftLiteError)) throw error;
-    throw new RaftLiteError(error.code, error.message, {
+    throw new RaftLiteError(error.code, `operation ${position}: ${error.message}`, {
       status: error.status,
       details: { operation: position },
     });
@@ -144,6 +157,7 @@ function isIndex(value: number): boolean {
 }
 
 function badOperation(what: string, position?: number): RaftLiteError {
-  const details = position === undefined ? {} : { operation: position };
-  return new RaftLiteError("bad-operation", what, { status: 400, details });
+  if (position === undefined) return new RaftLiteError("bad-operation", what, { status: 400 });
+  const details = { operation: position };
+  return new RaftLiteError("bad-operation", `operation ${position}: ${what}`, { status: 400, details });
 }

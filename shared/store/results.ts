@@ -1,22 +1,4 @@
 import { toBase64 } from "../base64.ts";
-import type { RaftLiteError } from "../errors.ts";
-
-/** Result of an entry that could not be read as a command: nothing was changed. Plain data, to travel as JSON. */
-export interface Refusal {
-  /** As a RaftLiteError's `code`. */
-  readonly refused: string;
-  readonly message: string;
-  /** HTTP status to answer with. */
-  readonly status: number;
-}
-
-export function refusal(error: RaftLiteError): Refusal {
-  return { refused: error.code, message: error.message, status: error.status };
-}
-
-export function isRefusal(result: unknown): result is Refusal {
-  return typeof result === "object" && result !== null && "refused" in result;
-}
 
 /** Result of one operation, in the words of POST /v1/kv. */
 export interface OperationResult {

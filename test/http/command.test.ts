@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
-import type { ValueReader } from "../../shared/http/context.ts";
+import type { StoreReader } from "../../shared/http/context.ts";
 import type { HandlerOptions } from "../../shared/http/handler.ts";
 import type { NodeApi } from "../../shared/node/api.ts";
 import type { Face } from "./support.ts";
-import { FACES, fakeNode } from "./support.ts";
+import { FACES, fakeNode, storeWith } from "./support.ts";
 
 describe.each(FACES)("POST /command over %s", (_name, open) => {
   let face: Face | undefined;
@@ -153,9 +153,7 @@ describe.each(FACES)("POST /command over %s", (_name, open) => {
 
     test("waits for a read point and appends nothing", async () => {
       const node = fakeNode();
-      const store = {
-        get: (key: string) => (key === "k" ? { value: text.encode("v \u00e4 = \u{1f600}") } : null),
-      };
+      const store = storeWith((key) => (key === "k" ? text.encode("v \u00e4 = \u{1f600}") : null));
       const reply = await post('{"cmd":"get k"}', { node, store, path: "/command?timeout=2s" });
       expect(reply.text).toBe('{"ok":true,"index":4,"term":3,"leader":"A","result":"v \u00e4 = \u{1f600}"}');
       expect(node.asked).toEqual([{ what: "read", options: { timeoutMs: 2000, forward: true } }]);
@@ -171,7 +169,7 @@ describe.each(FACES)("POST /command over %s", (_name, open) => {
       });
       const reply = await post('{"cmd":"GET k"}', {
         node,
-        store: { get: () => ({ value: text.encode(value) }) },
+        store: storeWith(() => text.encode(value)),
       });
       expect(reply.body.result).toBe("new");
     });
@@ -181,18 +179,18 @@ describe.each(FACES)("POST /command over %s", (_name, open) => {
     });
 
     test("an empty value is an empty string", async () => {
-      const store = { get: () => ({ value: new Uint8Array() }) };
+      const store = storeWith(() => new Uint8Array());
       expect((await post('{"cmd":"GET k"}', { store })).body.result).toBe("");
     });
 
     test("a byte order mark in a value is part of it", async () => {
-      const store = { get: () => ({ value: new Uint8Array([0xef, 0xbb, 0xbf, 0x78]) }) };
+      const store = storeWith(() => new Uint8Array([0xef, 0xbb, 0xbf, 0x78]));
       expect((await post('{"cmd":"GET k"}', { store })).body.result).toBe("\ufeffx");
     });
 
     test("a value that is not UTF-8 comes as base64, a large one too", async () => {
       const value = new Uint8Array(1_000_000).map((_, i) => 0x80 + (i % 0x40));
-      const reply = await post('{"cmd":"GET k"}', { store: { get: () => ({ value }) } });
+      const reply = await post('{"cmd":"GET k"}', { store: storeWith(() => value) });
       const { base64 } = reply.body.result as { base64: string };
       expect(Buffer.from(base64, "base64").equals(value)).toBe(true);
     });
@@ -303,7 +301,7 @@ describe.each(FACES)("POST /command over %s", (_name, open) => {
 
 interface Setup {
   readonly node?: NodeApi;
-  readonly store?: ValueReader;
+  readonly store?: StoreReader;
   readonly options?: HandlerOptions;
   readonly path?: string;
   readonly headers?: Record<string, string>;

@@ -106,7 +106,7 @@ describe("on the wire", () => {
 
   async function dial(): Promise<RawClient> {
     const handler = createHandler(node, EMPTY_STORE, { host: nodeHttpHost });
-    server = await listen({ host: "127.0.0.1", port: 0, handler });
+    server = await listen({ host: "127.0.0.1", port: 0, handler, hasFastLane: true });
     client = new RawClient(server.port);
     return client;
   }

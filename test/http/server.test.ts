@@ -19,6 +19,7 @@ async function serve(node: NodeApi = fakeNode(), host = "127.0.0.1", port = 0): 
     host,
     port,
     handler: createHandler(node, EMPTY_STORE, { host: nodeHttpHost }),
+    hasFastLane: true,
   });
   servers.push(server);
   return server;
@@ -119,6 +120,46 @@ describe("what is not a request for us", () => {
     raw.send("GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /v1/status/leader HTTP/1.1\r\nhost: x\r\n\r\n");
     expect(await raw.receive(/""$/)).toMatch(/"ok":true.*""$/s);
     raw.socket.destroy();
+  });
+});
+
+describe("what comes behind a request and is none", () => {
+  /** Both announce three bytes and send five: as much as is announced is a request, and the rest is not. */
+  test.each(["connection: close\r\n", "x: y\r\n"])("leaves its answer alone (%j)", async (header) => {
+    let carryOut = () => {};
+    const execute = new Promise<void>((resolve) => {
+      carryOut = resolve;
+    });
+    const outcome = {
+      index: 7,
+      ordinal: 0,
+      term: 3,
+      leader: "A",
+      result: { ok: true, results: [{ ok: true, ModifyIndex: 7 }] },
+    };
+    const node = fakeNode({ execute: () => execute.then(() => outcome) });
+    const server = await serve(node);
+    const client = new RawClient(server.port);
+    client.send(`PUT /v1/kv/x HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n${header}\r\nvalue`);
+    // A reply to the rest would be here by now: it needs nobody.
+    const witness = new RawClient(server.port);
+    witness.send("nonsense\r\n\r\n");
+    await witness.end();
+    expect(client.received).toBe("");
+    carryOut();
+    expect(await client.end()).toMatch(/^HTTP\/1\.1 200 .*true$/s);
+  });
+
+  test("is told so where nothing is under way, and in the body of a request that is", async () => {
+    const server = await serve();
+    for (const sent of [
+      "GET /status HTTP/1.1\r\n\u0000\r\n\r\n",
+      "PUT /v1/kv/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n",
+    ]) {
+      const client = new RawClient(server.port);
+      client.send(sent);
+      expect(await client.end()).toMatch(/^HTTP\/1\.1 400 .*"code":"bad-http"/s);
+    }
   });
 });
 

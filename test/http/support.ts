@@ -1,9 +1,10 @@
 import { nodeHttpHost } from "../../ec2-node/http-host.ts";
 import { listen } from "../../ec2-node/server.ts";
-import type { ValueReader } from "../../shared/http/context.ts";
+import type { StoreReader } from "../../shared/http/context.ts";
 import type { HandlerOptions } from "../../shared/http/handler.ts";
 import { createHandler } from "../../shared/http/handler.ts";
 import type { NodeApi, NodeStatus, RequestOptions } from "../../shared/node/api.ts";
+import { Bench } from "../store/support.ts";
 
 /** What the routes asked of the node, in order. */
 export type Asked =
@@ -56,8 +57,9 @@ export function fakeNode(overrides: Partial<NodeApi> = {}): NodeApi & { readonly
       asked.push({ what: "read", options });
       return { ordinal: 4, term: 3, leader: "A" };
     },
+    wait: async () => "timeout",
     exchange: async (body) => {
-      asked.push({ what: "exchange", body });
+      asked.push({ what: "exchange", body: String(body) });
       return { status: 200, body: '{"messages":[]}', peer: "B" };
     },
     single: async (type, body) => {
@@ -72,12 +74,25 @@ export function fakeNode(overrides: Partial<NodeApi> = {}): NodeApi & { readonly
   };
 }
 
-export const EMPTY_STORE: ValueReader = { get: () => null };
+export const EMPTY_STORE: StoreReader = new Bench().store;
+
+/** A store in which every key that `get` knows holds what it says. */
+export function storeWith(get: (key: string) => Uint8Array | null): StoreReader {
+  return Object.create(EMPTY_STORE, {
+    get: {
+      value: (key: string) => {
+        const value = get(key);
+        return value && { value, flags: 0, createRevision: 2, modifyRevision: 2, version: 1 };
+      },
+    },
+  });
+}
 
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  readonly bytes: Uint8Array;
 }
 
 /** One way to reach a handler. */
@@ -91,11 +106,12 @@ export interface Face {
   close(): Promise<void>;
 }
 
-export type OpenFace = (node: NodeApi, store?: ValueReader, options?: HandlerOptions) => Promise<Face>;
+/** `store`: null, as a node has it that runs another state machine; an empty one unless given. */
+export type OpenFace = (node: NodeApi, store?: StoreReader | null, options?: HandlerOptions) => Promise<Face>;
 
 /** Called with fetch's own objects, as on Workers. */
-async function directFace(...[node, store, options]: Parameters<OpenFace>): Promise<Face> {
-  const handler = createHandler(node, store ?? EMPTY_STORE, options);
+async function directFace(...[node, store = EMPTY_STORE, options]: Parameters<OpenFace>): Promise<Face> {
+  const handler = createHandler(node, store, options);
   return {
     call: async (method, path, body, headers) =>
       reply(await handler(new Request(`http://node.test${path}`, init(method, body, headers)))),
@@ -104,9 +120,10 @@ async function directFace(...[node, store, options]: Parameters<OpenFace>): Prom
 }
 
 /** Over a real socket, through the Node host's server. */
-async function socketFace(...[node, store, options]: Parameters<OpenFace>): Promise<Face> {
-  const handler = createHandler(node, store ?? EMPTY_STORE, { ...options, host: nodeHttpHost });
-  const server = await listen({ host: "127.0.0.1", port: 0, handler });
+async function socketFace(...[node, store = EMPTY_STORE, options]: Parameters<OpenFace>): Promise<Face> {
+  const handler = createHandler(node, store, { ...options, host: nodeHttpHost });
+  // As a node does: the lane is for the store's routes.
+  const server = await listen({ host: "127.0.0.1", port: 0, handler, hasFastLane: store !== null });
   return {
     call: async (method, path, body, headers) =>
       reply(await fetch(`${server.url}${path}`, init(method, body, headers))),
@@ -130,5 +147,6 @@ function init(
 }
 
 async function reply(response: Response): Promise<Reply> {
-  return { status: response.status, headers: response.headers, text: await response.text() };
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return { status: response.status, headers: response.headers, text: new TextDecoder().decode(bytes), bytes };
 }

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { InvariantViolation } from "../../shared/errors.ts";
+import { isRefusal } from "../../shared/refusal.ts";
 import { TEXT_SCHEMA } from "../../shared/storage/entry.ts";
 import { KeyValueStore } from "../../shared/store/key-value-store.ts";
 import { OPERATIONS_SCHEMA } from "../../shared/store/operations.ts";
-import { isRefusal } from "../../shared/store/results.ts";
 import { Bench, commandEntry, del, put, text, utf8 } from "./support.ts";
 
 let bench: Bench;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { isRefusal } from "../../shared/refusal.ts";
 import type { ApplyResult } from "../../shared/store/key-value-store.ts";
 import type { Operation } from "../../shared/store/operations.ts";
-import { isRefusal } from "../../shared/store/results.ts";
 import { Model } from "./model.ts";
 import { Bench, del, put, utf8 } from "./support.ts";
 

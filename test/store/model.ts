@@ -1,7 +1,7 @@
 import { compareBytes } from "../../shared/store/keys.ts";
 import type { Operation } from "../../shared/store/operations.ts";
 import type { BatchResult, OperationResult } from "../../shared/store/results.ts";
-import { text, utf8 } from "./support.ts";
+import { text, utf8 } from "./text.ts";
 
 interface Stored {
   readonly value: Uint8Array;

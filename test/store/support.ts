@@ -13,6 +13,9 @@ import type { ApplyResult } from "../../shared/store/key-value-store.ts";
 import { KeyValueStore } from "../../shared/store/key-value-store.ts";
 import type { Operation } from "../../shared/store/operations.ts";
 import { encodeOperations, OPERATIONS_SCHEMA } from "../../shared/store/operations.ts";
+import { utf8 } from "./text.ts";
+
+export { text, utf8 } from "./text.ts";
 
 const ENTRIES = `CREATE TABLE entries (
   idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, schema INTEGER NOT NULL, time INTEGER NOT NULL,
@@ -95,13 +98,6 @@ function cursor<Row extends Record<string, SqlValue>>(rows: Row[]): SqlCursor<Ro
     [Symbol.iterator]: () => rows[Symbol.iterator](),
   };
 }
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-export const utf8 = (text: string): Uint8Array => encoder.encode(text);
-export const text = (bytes: Uint8Array | undefined): string | null =>
-  bytes === undefined ? null : decoder.decode(bytes);
 
 export function commandEntry(index: number, schema: number, bytes: Uint8Array): LogEntry {
   return {

@@ -1,0 +1,32 @@
+import type { RequestOptions } from "../node/api.ts";
+import { isRefusal, refusalError } from "../refusal.ts";
+import type { Batch } from "../store/operations.ts";
+import { encodeOperations, OPERATIONS_SCHEMA } from "../store/operations.ts";
+import type { BatchResult } from "../store/results.ts";
+import type { HttpContext, RoutedRequest } from "./context.ts";
+import type { Outcome } from "./outcome.ts";
+import { withOutcome } from "./outcome.ts";
+import { requestOptions } from "./parameters.ts";
+
+/**
+ * One write of /v1/kv: `prepare` reads the request into operations, which are one entry of the log; `answer` tells what
+ * came of them. Every error of either says whether they may have been carried out.
+ */
+export async function kvWrite(
+  context: HttpContext,
+  request: RoutedRequest,
+  prepare: () => Promise<Batch>,
+  answer: (result: BatchResult) => Response,
+): Promise<Response> {
+  let outcome: Outcome = "none";
+  try {
+    const options: RequestOptions = requestOptions(request);
+    const bytes = encodeOperations(await prepare());
+    outcome = "unknown";
+    const { result } = await context.node.execute(OPERATIONS_SCHEMA, bytes, options);
+    if (isRefusal(result)) throw refusalError(result);
+    return answer(result as BatchResult);
+  } catch (error) {
+    throw withOutcome(error, outcome);
+  }
+}

@@ -1,0 +1,53 @@
+import type { Change, KeyState } from "./key-state.ts";
+import { isDeleted, overlay } from "./key-state.ts";
+import type { KeyTables } from "./key-tables.ts";
+import { compareBytes, encodeKey, endOfPrefix } from "./keys.ts";
+
+/** Rows read in one piece. */
+const PAGE_ROWS = 256;
+
+/**
+ * The keys that begin with `prefix` as they were when `revision` was the newest change, in the order of their bytes and
+ * in pages. They are read as they are asked for, and writes may go on meanwhile: whatever has come later is passed over,
+ * along the chain that leads from every state of a key to the one before.
+ *
+ * `unflushed`: the newest changes under the prefix, in order, as far as they are not in the tables at the time of the
+ * call. Throws as `encodeKey` does.
+ */
+export function* scan(
+  tables: KeyTables,
+  unflushed: readonly Change[],
+  prefix: string,
+  revision: number,
+): Generator<KeyState[], void> {
+  let from = encodeKey(prefix, true);
+  let merged = 0;
+  const end = endOfPrefix(from);
+  for (;;) {
+    const page = tables.findPage(from, end, revision, PAGE_ROWS);
+    const last = page.length < PAGE_ROWS ? undefined : page.at(-1);
+    const upTo = last === undefined ? end : next(last.keyBytes);
+    const first = merged;
+    while (merged < unflushed.length && compareBytes(unflushed[merged]!.keyBytes, upTo) < 0) merged++;
+    yield overlay<KeyState>(statesAt(tables, page, revision), unflushed.slice(first, merged));
+    if (last === undefined) return;
+    from = upTo;
+  }
+}
+
+/** Where the keys of newest states stood at `revision`; those that were absent then are left out. */
+function statesAt(tables: KeyTables, newest: readonly KeyState[], revision: number): KeyState[] {
+  const states: KeyState[] = [];
+  for (const state of newest) {
+    const then = state.revision <= revision ? state : tables.findAt(state.keyBytes, state.revision, revision);
+    if (then !== null && !isDeleted(then)) states.push(then);
+  }
+  return states;
+}
+
+/** The first byte string after `key`. */
+function next(key: Uint8Array): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(key.length + 1);
+  longer.set(key);
+  return longer;
+}
