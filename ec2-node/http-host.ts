@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { FastResponse, NodeRequest } from "srvx/node";
+import { NodeRequest } from "srvx/node";
 import type { HttpHost } from "../shared/http/host.ts";
 import { bodyIncomplete, bodyTooLarge } from "../shared/http/limits.ts";
+import { LaneRequest } from "./lane-request.ts";
+import { PlainResponse } from "./plain-response.ts";
 
 /** Node's own pair of objects behind a request that `fetchRequest` made. */
 interface NodeExchange {
@@ -11,6 +13,10 @@ interface NodeExchange {
 
 /** A fetch request over Node's: nothing is copied and no stream is made until somebody asks for it. */
 export function fetchRequest(req: IncomingMessage, res: ServerResponse): Request {
+  // To the URL class a backslash is a slash, and what follows a # is not for us; clients mean the characters.
+  if (req.url !== undefined && /[\\#]/.test(req.url)) {
+    req.url = req.url.replaceAll("\\", "%5C").replaceAll("#", "%23");
+  }
   return new NodeRequest({ req, res });
 }
 
@@ -26,11 +32,22 @@ export function nodeExchange(request: Request): NodeExchange | undefined {
  */
 export const nodeHttpHost: HttpHost = {
   readBody(request, limitBytes) {
+    if (request instanceof LaneRequest) {
+      return request.body.length > limitBytes
+        ? Promise.reject(bodyTooLarge(limitBytes))
+        : Promise.resolve(request.body);
+    }
     const exchange = nodeExchange(request);
     if (exchange === undefined) throw new TypeError("not a request of this host's server");
     return readBody(exchange, limitBytes);
   },
-  respond: (body, init) => new FastResponse(body, init),
+  respond: (body, init) => new PlainResponse(body, init),
+  sentPath(request) {
+    if (request instanceof LaneRequest && request.plainPath !== undefined) return request.plainPath;
+    const sent = request instanceof LaneRequest ? request.target : nodeExchange(request)?.req.url;
+    return sent?.replace(/^[a-z]+:\/\/[^/?]*|\?.*$/gis, "");
+  },
+  plainPath: (request) => (request instanceof LaneRequest ? request.plainPath : undefined),
 };
 
 const EMPTY = new Uint8Array();

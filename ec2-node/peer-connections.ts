@@ -20,7 +20,12 @@ export class PeerConnections {
   /** The request came from `peer`: `HandlerOptions.onPeerRequest`. */
   tag(request: Request, peer: string): void {
     const socket = nodeExchange(request)?.req.socket;
-    if (socket === undefined || socket.destroyed) return;
+    if (socket !== undefined) this.tagSocket(socket, peer);
+  }
+
+  /** The same for a connection of its own kind. */
+  tagSocket(socket: Socket, peer: string): void {
+    if (socket.destroyed) return;
     const known = this.#peerOf.get(socket);
     if (known === peer || known === null) return;
     if (known !== undefined) {

@@ -1,11 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer, STATUS_CODES } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sendNodeResponse } from "srvx/node";
 import { RaftLiteError } from "../shared/errors.ts";
+import { FastLane } from "./fast-lane.ts";
 import { fetchRequest } from "./http-host.ts";
+import { MalformedRequests } from "./malformed-requests.ts";
+import type { PeerStreamsIn } from "./peer-streams-in.ts";
 
 export interface ListenOptions {
   /** Name or address of the interface, e.g. 127.0.0.1 or 0.0.0.0 for all of them. */
@@ -14,6 +16,10 @@ export interface ListenOptions {
   readonly port: number;
   /** Never rejects: `createHandler`. */
   readonly handler: (request: Request) => Promise<Response>;
+  /** Takes over the connections of peers that ask for it. */
+  readonly streams?: PeerStreamsIn;
+  /** The handler serves the key-value store, with `nodeHttpHost`: its plainest requests take the fast lane. */
+  readonly hasFastLane?: boolean;
 }
 
 export interface HttpServer {
@@ -37,6 +43,10 @@ const CLOSE_GRACE_MS = 1_000;
  */
 const LAST_REQUESTS_MS = 100;
 
+/** Longer than any pause between peers. */
+const KEEP_ALIVE_MS = 120_000;
+const REQUEST_WITHIN_MS = 60_000;
+
 /** How long a connection may sit with a request that was answered before its body had come. */
 const LINGER_MS = 2_000;
 
@@ -45,23 +55,27 @@ const LINGER_MS = 2_000;
  * one line that says how to mend it.
  */
 export async function listen(options: ListenOptions): Promise<HttpServer> {
+  const streams = canChooseUpgrades() ? options.streams : undefined;
   const server = createServer({
+    shouldUpgradeCallback: (request) => streams?.accepts(request) ?? false,
     // A client has 10 s for its headers and 60 s for a whole request (16 MiB on a slow line), so that nobody holds a
     // connection by dripping bytes; waiting for an answer is not limited here.
     headersTimeout: 10_000,
-    requestTimeout: 60_000,
+    requestTimeout: REQUEST_WITHIN_MS,
     connectionsCheckingInterval: 2_000,
-    // Longer than any pause between peers. The client is told (`keep-alive: timeout=`) and closes first.
-    keepAliveTimeout: 120_000,
+    // The client is told (`keep-alive: timeout=`) and closes first.
+    keepAliveTimeout: KEEP_ALIVE_MS,
     // Finds peers whose machine vanished.
     keepAlive: true,
     keepAliveInitialDelay: 5_000,
   });
   // Browsers open connections ahead of need. Node takes one that never carried a request for a busy one.
   const unused = new Set<Socket>();
+  const malformed = new MalformedRequests();
   let closing: Promise<void> | undefined;
   const serve = (req: IncomingMessage, res: ServerResponse): void => {
     unused.delete(req.socket);
+    malformed.note(req, res);
     options
       .handler(fetchRequest(req, res))
       .then((response) => {
@@ -71,30 +85,68 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
       })
       .catch((error: unknown) => res.destroy(error instanceof Error ? error : undefined));
   };
-  server.on("connection", (socket: Socket) => {
+  // node:http's own, which it adds itself; a connection may be handed to it at any time.
+  const [serveHttp] = server.listeners("connection") as [(socket: Socket) => void];
+  const lane = new FastLane({
+    handler: options.handler,
+    leave: (socket) => serveHttp.call(server, socket),
+    onUsed: (socket) => unused.delete(socket),
+    keepAliveMs: KEEP_ALIVE_MS,
+    bodyWithinMs: REQUEST_WITHIN_MS,
+  });
+  server.removeAllListeners("connection").on("connection", (socket: Socket) => {
     unused.add(socket);
     socket.once("close", () => unused.delete(socket));
+    if (options.hasFastLane) lane.take(socket);
+    else serveHttp.call(server, socket);
   });
   server.on("request", serve);
   // Without this listener Node asks for the body at once; readBody does, when the request has been let in.
   server.on("checkContinue", serve);
-  server.on("clientError", refuseMalformed);
+  if (streams !== undefined) {
+    server.on("upgrade", (request, socket, head) => {
+      unused.delete(request.socket);
+      streams.take(socket as Socket, head);
+    });
+  }
+  server.on("clientError", (error, socket) => malformed.refuse(error, socket));
   await start(server, options);
   const { port } = server.address() as AddressInfo;
   return {
     url: baseUrl(options.host, port),
     port,
     close: (graceMs = CLOSE_GRACE_MS) => {
-      closing ??= close(server, unused, graceMs);
+      closing ??= close(server, unused, lane, streams, graceMs);
       return closing;
     },
   };
 }
 
-async function close(server: Server, unused: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+/**
+ * Node 22.21 and 24.9 brought `shouldUpgradeCallback`. Without it every request that offers an upgrade, as curl's do
+ * with --http2, would have to be taken over or hung up on: peers then go on with plain HTTP.
+ */
+function canChooseUpgrades(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major > 24 || (major === 24 && minor >= 9) || (major === 22 && minor >= 21);
+}
+
+async function close(
+  server: Server,
+  unused: ReadonlySet<Socket>,
+  lane: FastLane,
+  streams: PeerStreamsIn | undefined,
+  graceMs: number,
+): Promise<void> {
+  lane.lastAnswers();
   if (graceMs > 0) await sleep(LAST_REQUESTS_MS);
+  streams?.close();
+  lane.closeIdle();
   await new Promise<void>((resolve) => {
-    const force = setTimeout(() => server.closeAllConnections(), graceMs);
+    const force = setTimeout(() => {
+      lane.closeAll();
+      server.closeAllConnections();
+    }, graceMs);
     // Drops the connections that are idle now.
     server.close(() => {
       clearTimeout(force);
@@ -142,32 +194,6 @@ async function sendEarly(req: IncomingMessage, res: ServerResponse, response: Re
   const linger = setTimeout(() => req.socket.destroy(), LINGER_MS);
   req.on("end", () => res.end()).on("close", () => clearTimeout(linger));
   req.on("error", () => undefined).resume();
-}
-
-/** What is not HTTP, too slow or too long in its headers, answered in the same form as every other error. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const [status, code, detail] = malformed(error.code);
-  const title = STATUS_CODES[status] ?? "";
-  const body = JSON.stringify({ ok: false, error: title, code, title, status, detail });
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    "content-type: application/problem+json",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-}
-
-function malformed(code: string | undefined): readonly [status: number, code: string, detail: string] {
-  if (code === "HPE_HEADER_OVERFLOW")
-    return [431, "headers-too-large", "the request's headers are too large"];
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
-    return [408, "request-timeout", "the request took too long to arrive"];
-  return [400, "bad-http", "this is not an HTTP/1.1 request"];
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): RaftLiteError {

@@ -3,11 +3,11 @@ import { Agent, request as requestHttp } from "node:http";
 import { request as requestHttps, Agent as TlsAgent } from "node:https";
 import { authorization, checkCredential } from "../shared/http/auth.ts";
 import { RAFT_BODY_LIMIT_BYTES } from "../shared/http/limits.ts";
-import type { Transport, TransportReply } from "../shared/node/ports.ts";
+import type { ExchangeBody, Transport, TransportReply } from "../shared/node/ports.ts";
 import { TransportError } from "../shared/node/ports.ts";
 
 /** A reply may be a little larger than the largest request: it carries a batch of its own. */
-const REPLY_LIMIT_BYTES = RAFT_BODY_LIMIT_BYTES + 1_048_576;
+export const REPLY_LIMIT_BYTES = RAFT_BODY_LIMIT_BYTES + 1_048_576;
 /** Keeps a silently dropped connection from being found out only by the next heartbeat's timeout. */
 const TCP_KEEP_ALIVE_MS = 5_000;
 
@@ -16,8 +16,8 @@ export interface HttpTransportOptions {
   readonly secret?: string | undefined;
 }
 
-/** Where a peer is called; parsed once per address. */
-interface Target {
+/** Where a peer is called. */
+export interface Target {
   readonly tls: boolean;
   readonly host: string;
   readonly port: string;
@@ -45,8 +45,9 @@ export class HttpTransport implements Transport {
     this.#secret = options.secret;
   }
 
-  post(address: string, body: string, timeoutMs: number): Promise<TransportReply> {
+  post(address: string, body: ExchangeBody, timeoutMs: number): Promise<TransportReply> {
     return new Promise((resolve, reject) => {
+      if (typeof body !== "string") throw new TransportError("broken", "only text travels by plain HTTP");
       if (this.#closed) throw new TransportError("broken", "the transport is closed");
       const target = this.#target(address);
       const call = (target.tls ? requestHttps : requestHttp)({
@@ -106,7 +107,8 @@ export class HttpTransport implements Transport {
   }
 }
 
-function parseTarget(address: string): Target {
+/** Throws a TransportError for what is no base URL of a node. */
+export function parseTarget(address: string): Target {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new TransportError("broken", `${address} is not an http address`);
@@ -136,7 +138,8 @@ function collect(reply: IncomingMessage, call: ClientRequest, whole: (reply: Tra
   reply.on("error", (cause) => call.destroy(cause));
 }
 
-function classify(address: string, cause: Error): TransportError {
+/** What an error of a connection means to the caller. */
+export function classify(address: string, cause: Error): TransportError {
   if (cause instanceof TransportError) return cause;
   const { code } = cause as NodeJS.ErrnoException;
   const failure = code === "ECONNREFUSED" ? "refused" : "broken";

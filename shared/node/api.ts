@@ -1,4 +1,5 @@
 import type { LogIndex, NodeId, RoleName, Term } from "../raft/types.ts";
+import type { ExchangeBody } from "./ports.ts";
 
 /**
  * What a running node offers to whoever serves it: HTTP routes, a host, an embedding program. All failures are
@@ -12,7 +13,7 @@ export interface RequestOptions {
   readonly forward: boolean;
 }
 
-export interface CommandOutcome {
+export interface CommandOutcome<Result = unknown> {
   /** Raft index of the entry. */
   readonly index: LogIndex;
   /** Zero-based position among clients' commands: what /command shows as `index`. */
@@ -20,7 +21,7 @@ export interface CommandOutcome {
   readonly term: Term;
   readonly leader: NodeId;
   /** What the state machine returned. */
-  readonly result: unknown;
+  readonly result: Result;
 }
 
 export interface ReadPoint {
@@ -29,6 +30,25 @@ export interface ReadPoint {
   readonly term: Term;
   readonly leader: NodeId;
 }
+
+/**
+ * Registers `wake` with the state machine, to be called at every change that the caller waits for, and returns what
+ * takes it back. Neither may throw.
+ */
+export type Subscribe = (wake: () => void) => () => void;
+
+export interface WaitOptions {
+  /** How long to wait at most; any length. */
+  readonly waitMs: number;
+  /** The client has gone away: nobody waits any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Why a wait is over. `woken`: the state machine has changed. `leader-change`: this node knows of another leader or
+ * term, or has lost the one it had. `stopping`: it answers what it can and stops. `aborted`: by the caller's signal.
+ */
+export type WaitEnd = "woken" | "timeout" | "leader-change" | "stopping" | "aborted";
 
 /** One line of the log as /status shows it: clients' commands only. */
 export interface LogLine {
@@ -91,8 +111,8 @@ export interface Metric {
 
 export interface ExchangeReply {
   readonly status: number;
-  /** JSON. */
-  readonly body: string;
+  /** JSON, or packed as the request was. */
+  readonly body: ExchangeBody;
   /** The member that called, when it is one of ours: lets a host tie a connection to a peer. */
   readonly peer: NodeId | null;
 }
@@ -109,8 +129,15 @@ export interface NodeApi {
   execute(schema: number, bytes: Uint8Array, options: RequestOptions): Promise<CommandOutcome>;
   /** Waits until the local state machine has everything that was committed anywhere before the call. */
   read(options: RequestOptions): Promise<ReadPoint>;
+  /**
+   * Waits until the state machine has changed, or for one of the other ends. `subscribe` is called at once: a change
+   * after what the caller has just read is not missed. However it ends, the local state machine is then at least where
+   * it was at the call, and what it holds is committed (docs/architecture.md, "Blocking reads"). Rejects with
+   * `overloaded` 429, `stopping` 503 and `failed` 503.
+   */
+  wait(subscribe: Subscribe, options: WaitOptions): Promise<WaitEnd>;
   /** Takes in one exchange of a peer (the body of POST /raft, already within its size limit). Never throws. */
-  exchange(body: string): Promise<ExchangeReply>;
+  exchange(body: ExchangeBody): Promise<ExchangeReply>;
   /** The same for one message of the paper's routes. Never throws. */
   single(type: SingleMessageType, body: string): Promise<ExchangeReply>;
   /** `logLimit`: how many of the newest commands to show; Infinity for all. */

@@ -10,24 +10,46 @@ import type { StateMachine } from "./state-machine.ts";
 const entriesPerTurn = 2000;
 const bytesPerTurn = 8 << 20;
 
+/**
+ * So much may be applied and not written: it is what a restart after a crash applies again, and what a flush takes the
+ * event loop for, a few milliseconds each. Fewer mean more work: a key that changed often is written once, and a page
+ * of the keys' table, which holds some fifty of them, as well.
+ */
+const DEFAULT_FLUSH_ENTRIES = 1024;
+const flushBytes = 1 << 20;
+
 /** Applies committed entries in order, each command once, and keeps what was applied ready for the next write. */
 export class Applier {
   readonly sessions: Sessions;
   readonly #stateMachine: StateMachine;
   readonly #log: LogStore;
   readonly #tail: LogTail;
+  readonly #flushEntries: number;
   #applied: LogIndex;
   #appliedTerm: Term = 0;
   #target: LogIndex;
+  /** Bytes of entries that were applied since the last flush. */
+  #unflushedBytes = 0;
+  /** What took effect up to here was told in an earlier run of this node. */
+  readonly told: LogIndex;
 
-  constructor(storage: DurableStorage, stateMachine: StateMachine, log: LogStore, tail: LogTail) {
+  constructor(
+    storage: DurableStorage,
+    stateMachine: StateMachine,
+    log: LogStore,
+    tail: LogTail,
+    flushEntries = DEFAULT_FLUSH_ENTRIES,
+  ) {
+    this.#flushEntries = flushEntries;
     this.#stateMachine = stateMachine;
     this.#log = log;
     this.#tail = tail;
-    this.#applied = log.applied;
     this.#target = log.applied;
-    this.sessions = Sessions.open(storage);
-    stateMachine.open(storage, log.applied);
+    this.told = log.applied;
+    // The log goes through a volatile one again from its beginning, and through the sessions as they were then.
+    this.#applied = stateMachine.volatile ? 0 : log.applied;
+    this.sessions = stateMachine.volatile ? Sessions.begin(storage) : Sessions.open(storage);
+    stateMachine.open(storage, this.#applied);
   }
 
   get applied(): LogIndex {
@@ -59,6 +81,7 @@ export class Applier {
     while (this.#applied < last && bytes < bytesPerTurn) {
       for (const entry of this.#tail.read(this.#applied + 1, last, bytesPerTurn - bytes)) {
         bytes += entry.size;
+        this.#unflushedBytes += entry.size;
         this.#apply(entry, each);
       }
     }
@@ -73,12 +96,19 @@ export class Applier {
     if (origin !== null && this.sessions.has(origin)) return;
     const result = this.#stateMachine.apply(entry);
     if (origin !== null) this.sessions.add(origin);
-    each(entry, result);
+    if (entry.index > this.told) each(entry, result);
   }
 
-  /** Inside the node's transaction: state, sessions and applied index, together or not at all. */
-  flush(): void {
+  /**
+   * Inside the node's transaction: state, sessions and applied index, together or not at all. Waits until it is worth
+   * it, unless all of it is asked for.
+   */
+  flush(all: boolean): void {
     if (!this.isDirty) return;
+    const isDue =
+      this.#applied - this.#log.applied >= this.#flushEntries || this.#unflushedBytes >= flushBytes;
+    if (!all && !isDue) return;
+    this.#unflushedBytes = 0;
     this.#stateMachine.flush();
     this.sessions.flush();
     this.#log.saveApplied(this.#applied);

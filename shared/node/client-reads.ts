@@ -1,5 +1,6 @@
 import { RaftLiteError } from "../errors.ts";
 import type { LogIndex, NodeId } from "../raft/types.ts";
+import type { NodeRecorder } from "./recorder.ts";
 
 /**
  * Linearizable reads in waiting. All that come in within one turn share one read index; an attempt that got no answer
@@ -73,11 +74,12 @@ export class ClientReads {
   }
 
   /** Answers the reads whose index has been applied. */
-  release(applied: LogIndex): void {
+  release(applied: LogIndex, recorder?: Pick<NodeRecorder, "served">): void {
     for (const [readId, { reads, readIndex }] of this.#batches) {
       if (readIndex === null || readIndex > applied) continue;
       this.#batches.delete(readId);
       this.#count -= reads.length;
+      recorder?.served(readIndex, reads.length);
       for (const read of reads) read.resolve();
     }
   }

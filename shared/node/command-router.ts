@@ -8,6 +8,7 @@ import type { Commands } from "./commands.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { LogTail } from "./log-tail.ts";
 import { deposedError, overloadedError } from "./refusals.ts";
+import type { Waits } from "./waits.ts";
 import type { Forward, ForwardResult } from "./wire.ts";
 
 /** What the router works with; all of it belongs to the node. */
@@ -17,6 +18,7 @@ export interface RouterParts {
   readonly applier: Applier;
   readonly commands: Commands;
   readonly reads: ClientReads;
+  readonly waits: Waits;
   readonly exchanges: Exchanges;
   /** Time for a new entry, milliseconds since the epoch. */
   readonly entryTime: () => number;
@@ -52,18 +54,20 @@ export class CommandRouter {
 
   /** To be called before anything is routed: a new leader, or a new term, changes where things go. */
   noticeLeader(): void {
-    const { raft, tail, applier, commands, reads } = this.#parts;
-    const { role, term, leader } = raft.view();
+    const { raft, tail, applier, commands, reads, waits } = this.#parts;
+    const { role, term, leader } = raft;
     const key = `${term} ${leader} ${role === "Leader"}`;
     if (key === this.#leaderKey) return;
     this.#leaderKey = key;
     if (leader !== null) this.#served = { term, leader };
     commands.recordLeaderChange();
     reads.recordLeaderChange();
+    waits.endAll("leader-change");
     this.#unapplied = null;
     if (role !== "Leader") return;
     this.#unapplied = new Map();
-    for (const entry of tail.range(applier.applied + 1, tail.lastIndex)) {
+    // What took effect in an earlier run is not looked through: applying drops what comes again.
+    for (const entry of tail.range(Math.max(applier.applied, applier.told) + 1, tail.lastIndex)) {
       if (entry.data.origin) this.#unapplied.set(originKey(entry.data.origin), entry.index);
     }
   }
@@ -71,7 +75,7 @@ export class CommandRouter {
   /** Hands on what clients of this node wait for. */
   route(now: number): void {
     const { raft, commands, reads, exchanges, addressOf } = this.#parts;
-    const { role, leader } = raft.view();
+    const { role, leader } = raft;
     if (reads.hasWaiting && leader !== null) raft.step({ type: "read", readId: reads.start(now) }, now);
     if (!commands.hasUnsent || now < commands.holdUntil) return;
     if (role === "Leader") {
@@ -122,9 +126,11 @@ export class CommandRouter {
     if (applier.sessions.has(origin)) return { outcome: "applied" };
     const key = originKey(origin);
     const known = this.#unapplied.get(key);
-    if (known !== undefined) return { outcome: "appended", index: known, term: raft.view().term };
+    if (known !== undefined) return { outcome: "appended", index: known, term: raft.term };
     const data: Payload = { time: entryTime(), origin, schema, bytes };
-    const result = raft.step({ type: "propose", proposals: [{ size: bytes.length, data }] }, now);
+    const awaitedBy = origin.node === raft.settings.id ? {} : { awaitedBy: origin.node };
+    const proposals = [{ size: bytes.length, data }];
+    const result = raft.step({ type: "propose", proposals, ...awaitedBy }, now);
     if (!result.accepted) return { outcome: "refused", reason: result.reason };
     this.#unapplied.set(key, result.first);
     return { outcome: "appended", index: result.first, term: result.term };

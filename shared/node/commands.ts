@@ -27,7 +27,7 @@ export interface PendingCommand {
   readonly forward: boolean;
   attempt: Attempt;
   /** Calls of which it is not certain that they ended in no log and never will. */
-  readonly openCalls: Set<number>;
+  openCalls: ReadonlySet<number>;
   /** It has been in this node's own log as leader. */
   proposed: boolean;
   readonly resolve: (outcome: CommandOutcome) => void;
@@ -38,6 +38,9 @@ export interface PendingCommand {
 const answerPatienceMs = 1000;
 /** After a refusal, before the next attempt. */
 const refusalPauseMs = 20;
+
+/** At the leader, where most commands come in, none has any. */
+const noCalls: ReadonlySet<number> = new Set();
 
 export class Commands {
   readonly #node: NodeId;
@@ -88,7 +91,7 @@ export class Commands {
       ...command,
       sequence: this.#nextSequence++,
       attempt: { type: "none" },
-      openCalls: new Set(),
+      openCalls: noCalls,
       proposed: false,
     };
     this.#pending.set(pending.sequence, pending);
@@ -138,7 +141,7 @@ export class Commands {
     const floor = this.#floor();
     for (const pending of commands) {
       pending.attempt = { type: "sent", call, at: now };
-      pending.openCalls.add(call);
+      pending.openCalls = new Set([...pending.openCalls, call]);
     }
     this.#nextCheck = Math.min(this.#nextCheck, now + answerPatienceMs);
     return {
@@ -163,7 +166,7 @@ export class Commands {
     for (const result of results) {
       const pending = this.#pending.get(result.sequence);
       if (!pending) continue;
-      if (result.outcome === "refused") pending.openCalls.delete(call);
+      if (result.outcome === "refused") closeCall(pending, call);
       if (pending.attempt.type !== "sent" || pending.attempt.call !== call) continue;
       if (result.outcome === "refused") this.putBack(pending, now);
       // What the leader has applied is in this node's own log soon; it cannot get lost any more.
@@ -175,7 +178,7 @@ export class Commands {
   recordFailedCall({ call, commands }: Forward, neverArrived: boolean, now: number): void {
     for (const { sequence } of commands) {
       const pending = this.#pending.get(sequence);
-      if (neverArrived) pending?.openCalls.delete(call);
+      if (neverArrived && pending) closeCall(pending, call);
       if (pending?.attempt.type === "sent" && pending.attempt.call === call) this.putBack(pending, now);
     }
   }
@@ -253,6 +256,10 @@ export class Commands {
     this.#bytes -= pending.bytes.length;
     return pending;
   }
+}
+
+function closeCall(pending: PendingCommand, call: number): void {
+  pending.openCalls = new Set([...pending.openCalls].filter((open) => open !== call));
 }
 
 function appendedAt(result: Exclude<ForwardResult, { outcome: "refused" }>): { index: LogIndex; term: Term } {

@@ -30,3 +30,13 @@ export const labTimings: Timings = {
   electionTimeoutMinMs: 150,
   electionTimeoutMaxMs: 300,
 };
+
+/** How long a client waits for a command or a read unless it says otherwise, and how long it may at most. */
+export const DEFAULT_TIMEOUT_MS = 5_000;
+export const MAX_TIMEOUT_MS = 60_000;
+
+/**
+ * Clients that may wait for a change at one node at a time; more are refused with 429. With its connection one takes
+ * about 25 KiB: half a gigabyte is what a small machine can spare.
+ */
+export const DEFAULT_MAX_WAITS = 20_000;

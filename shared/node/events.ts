@@ -29,6 +29,8 @@ export type NodeTrace =
     }
   /** A client's command was applied. `cmd` as above. */
   | { readonly type: "entry-applied"; readonly ordinal: number; readonly cmd: string }
+  /** Something about the node's own recording, for people: it stopped, or goes on. */
+  | { readonly type: "recording"; readonly message: string }
   /**
    * This node refuses a peer, or is refused by it: another cluster, a list of another length, a wiped directory.
    * `peer` or `address` is null where it is not known. Reported as often as it happens; whoever prints thins it out.

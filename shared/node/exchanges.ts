@@ -1,13 +1,15 @@
 import { RaftLiteError } from "../errors.ts";
+import { problemText } from "../problem-text.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { ExchangeReply } from "./api.ts";
 import type { PeerDirectory, Refusal } from "./peer-directory.ts";
 import type { Lane, ReplySlot } from "./peer-link.ts";
 import { PeerLink } from "./peer-link.ts";
-import type { Host } from "./ports.ts";
+import type { ExchangeBody, Host } from "./ports.ts";
 import { TransportError } from "./ports.ts";
 import type { ExchangeRequest, Introduction, NodeMessage } from "./wire.ts";
 import { decodeRequest, decodeResponse, encodeExchange, parseObject } from "./wire.ts";
+import { packExchange, unpackRequest, unpackResponse } from "./wire-packed.ts";
 
 /** What exchanges tell the node loop. Called from any place; the loop queues. */
 export interface ExchangeSink {
@@ -33,6 +35,12 @@ const longestPauseMs = 1000;
 
 /** A link that carries less than this is too slow for large messages: their time-out grows with their size. */
 const slowestBytesPerMs = 200;
+/** In steps: hosts keep timers by their length, and a length for each message would be one for each timer. */
+const transferStepMs = 50;
+
+function transferMs(bytes: number): number {
+  return Math.ceil(bytes / slowestBytesPerMs / transferStepMs) * transferStepMs;
+}
 
 interface Dial {
   nextAt: number;
@@ -127,8 +135,9 @@ export class Exchanges {
       ...(toStoreId !== null && { toStoreId }),
       messages,
     };
-    const body = encodeExchange(request);
-    const reply = await this.#host.transport.post(address, body, timeoutMs + body.length / slowestBytesPerMs);
+    const { transport } = this.#host;
+    const body = transport.carriesBytes?.(address) ? packExchange(request) : encodeExchange(request);
+    const reply = await transport.post(address, body, timeoutMs + transferMs(body.length));
     if (this.#closed) return false;
     if (reply.status !== 200) {
       this.#recordRefusedBy(address, reply.status, reply.body, peer, messages.length > 0);
@@ -136,7 +145,8 @@ export class Exchanges {
     }
     let response: ReturnType<typeof decodeResponse>;
     try {
-      response = decodeResponse(reply.body, this.#self.id);
+      const decode = typeof reply.body === "string" ? decodeResponse : unpackResponse;
+      response = decode(reply.body as never, this.#self.id);
     } catch (error) {
       const message = error instanceof RaftLiteError ? error.message : "its reply could not be read";
       this.#recordRefusal(peer, address, {
@@ -162,7 +172,7 @@ export class Exchanges {
   #recordRefusedBy(
     address: string,
     status: number,
-    body: string,
+    body: ExchangeBody,
     peer: NodeId | null,
     carried: boolean,
   ): void {
@@ -176,7 +186,7 @@ export class Exchanges {
     let code = `status-${status}`;
     let detail = `it answered with status ${status}`;
     try {
-      const fields = parseObject(body);
+      const fields = parseObject(body as string);
       code = fields.textOr("code", code);
       detail = fields.textOr("detail", detail);
     } catch {
@@ -244,10 +254,11 @@ export class Exchanges {
 
   // ---- calls of peers ----
 
-  receive(body: string): Promise<ExchangeReply> {
+  receive(body: ExchangeBody): Promise<ExchangeReply> {
+    const isPacked = typeof body !== "string";
     let request: ExchangeRequest;
     try {
-      request = decodeRequest(body, this.#self.id);
+      request = isPacked ? unpackRequest(body, this.#self.id) : decodeRequest(body, this.#self.id);
     } catch (error) {
       return Promise.resolve(problemReply(error));
     }
@@ -256,15 +267,17 @@ export class Exchanges {
       this.#sink.refused(request.id, null, refusal);
       return Promise.resolve(problemReply(new RaftLiteError(refusal.code, refusal.message, { status: 403 })));
     }
-    if (request.id === this.#self.id) return Promise.resolve(this.#reply([], null));
+    if (request.id === this.#self.id) return Promise.resolve(this.#reply([], null, isPacked));
     this.#directory.adopt(request);
     this.#directory.recordCall(request, request.to);
     if (!this.#directory.hears(request)) {
       this.#askSoon();
-      return Promise.resolve(this.#reply([], null));
+      return Promise.resolve(this.#reply([], null, isPacked));
     }
-    if (request.messages.length === 0) return Promise.resolve(this.#reply([], request.id));
-    return this.converse(request.id, request.messages, (messages) => this.#reply(messages, request.id));
+    if (request.messages.length === 0) return Promise.resolve(this.#reply([], request.id, isPacked));
+    return this.converse(request.id, request.messages, (messages) =>
+      this.#reply(messages, request.id, isPacked),
+    );
   }
 
   /** A caller that expects another data directory here: this one was wiped, or stands at the wrong address. */
@@ -336,6 +349,7 @@ export class Exchanges {
   /** Sends the replies that waited for a write up to `written`, and those that have waited long enough. */
   settle(written: number, now: number): void {
     for (const link of this.#links.values()) {
+      if (link.slots.length === 0) continue;
       for (const slot of [...link.slots]) {
         if (slot.waitsFor <= written || slot.deadline <= now) link.close(slot);
       }
@@ -357,8 +371,9 @@ export class Exchanges {
     this.#fresh = [];
   }
 
-  #reply(messages: readonly NodeMessage[], peer: NodeId | null): ExchangeReply {
-    return { status: 200, body: encodeExchange({ ...this.#directory.introduction(), messages }), peer };
+  #reply(messages: readonly NodeMessage[], peer: NodeId | null, isPacked: boolean): ExchangeReply {
+    const response = { ...this.#directory.introduction(), messages };
+    return { status: 200, body: isPacked ? packExchange(response) : encodeExchange(response), peer };
   }
 }
 
@@ -368,6 +383,5 @@ export function problemReply(error: unknown): ExchangeReply {
     error instanceof RaftLiteError
       ? error
       : new RaftLiteError("internal", "the request could not be handled");
-  const { code, message, status } = known;
-  return { status, body: JSON.stringify({ code, status, detail: message, error: message }), peer: null };
+  return { status: known.status, body: problemText(known), peer: null };
 }

@@ -1,5 +1,7 @@
 import { RaftLiteError } from "../errors.ts";
 
+const LONGEST_NAME = 256;
+
 /** Reads the fields of a message that came from outside; every refusal names the field and what it should be. */
 export class Fields {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -58,6 +60,17 @@ export class Fields {
     const value = this.#values[name];
     if (typeof value !== "string") throw this.#wrong(name, "text");
     return value;
+  }
+
+  /** The name of somebody or something, which errors and log lines repeat: none of ours is as long as it may be. */
+  name(name: string): string {
+    const text = this.text(name);
+    if (text.length > LONGEST_NAME) throw this.#wrong(name, `text of at most ${LONGEST_NAME} characters`);
+    return text;
+  }
+
+  nameOrNull(name: string): string | null {
+    return this.#values[name] === null ? null : this.name(name);
   }
 
   textOrNull(name: string): string | null {

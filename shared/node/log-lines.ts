@@ -2,7 +2,7 @@ import { printable } from "../printable.ts";
 import type { EntryCounts, EntryStep } from "./entry-rate.ts";
 import { EntryRate } from "./entry-rate.ts";
 import type { NodeEvent, NodeTrace } from "./events.ts";
-import { logText, shorten } from "./log-text.ts";
+import { isFrequentDetail, logText, shorten } from "./log-text.ts";
 import { RefusalFilter } from "./refusal-filter.ts";
 
 export interface LogLinesOptions {
@@ -36,6 +36,7 @@ export class LogLines {
   report(event: NodeEvent): void {
     const { now, trace } = event;
     this.poll(now);
+    if (!this.#options.verbose && isFrequentDetail(trace)) return;
     if (trace.type === "stopped") this.#summarize(now, true);
     if (isEntry(trace)) {
       this.#note(trace);
@@ -107,5 +108,6 @@ function stepOf(trace: EntryTrace): EntryStep {
 /** The event's own fields under their own names, its type as `event`. */
 function fieldsOf(trace: NodeEvent["trace"]): Record<string, unknown> {
   const { type, ...rest } = trace;
-  return "cmd" in rest ? { event: type, ...rest, cmd: shorten(rest.cmd) } : { event: type, ...rest };
+  // A command's text may be a getter, which no copy takes along.
+  return "cmd" in trace ? { event: type, ...rest, cmd: shorten(trace.cmd) } : { event: type, ...rest };
 }

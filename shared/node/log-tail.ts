@@ -5,7 +5,19 @@ import type { LogStore } from "../storage/log-store.ts";
 import { ownPayload } from "./wire-entry.ts";
 
 /** Bytes of entries kept in memory once they are durable and applied, for followers that are a little behind. */
-const keptBytes = 8 << 20;
+const keptBytes = 2 << 20;
+
+/** So many places of entries that were let go are kept, at least, before the others are moved down. */
+const leastToMove = 1024;
+/** Stands in their places, so that they can be collected. */
+const released: LogEntry = {
+  index: 0,
+  term: 0,
+  kind: "noop",
+  size: 0,
+  data: ownPayload(0),
+  ordinal: 0,
+};
 
 /**
  * The log as the node loop reads it: the newest entries in memory, where they are from the moment the core accepts
@@ -14,6 +26,9 @@ const keptBytes = 8 << 20;
 export class LogTail {
   readonly #store: LogStore;
   #entries: LogEntry[] = [];
+  /** How many of `#entries` have been let go: they are taken out many at a time, because that moves all others. */
+  #gone = 0;
+  /** Index of the first that is held. */
   #first: LogIndex;
   #bytes = 0;
   /** Clients' commands in the whole log. */
@@ -26,7 +41,7 @@ export class LogTail {
   }
 
   get lastIndex(): LogIndex {
-    return this.#first + this.#entries.length - 1;
+    return this.#first + this.#entries.length - this.#gone - 1;
   }
 
   /** Takes in an entry as the core hands it over; whatever stood at its index or after it goes. */
@@ -38,7 +53,7 @@ export class LogTail {
       () => `${entry.index} after ${this.lastIndex}`,
     );
     const data = (entry.data as Payload | undefined) ?? ownPayload(time, entry.configuration);
-    const staged: LogEntry = { ...entry, data, ordinal: this.#commands };
+    const staged = stagedEntry(entry, data, this.#commands);
     this.#entries.push(staged);
     this.#bytes += entry.size;
     if (entry.kind === "command") this.#commands++;
@@ -57,7 +72,7 @@ export class LogTail {
     }
     if (first + entries.length < this.#first) return entries;
     for (let index = first + entries.length; index <= last; index++) {
-      const entry = this.#entries[index - this.#first] as LogEntry;
+      const entry = this.#at(index);
       bytes += entry.size;
       if (entries.length > 0 && bytes > maxBytes) break;
       entries.push(entry);
@@ -69,14 +84,14 @@ export class LogTail {
   ordinalAfter(index: LogIndex): number {
     if (index >= this.lastIndex) return this.#commands;
     if (index < this.#first) return this.#store.ordinalAfter(index);
-    return (this.#entries[index + 1 - this.#first] as LogEntry).ordinal;
+    return this.#at(index + 1).ordinal;
   }
 
   /** The newest `limit` commands at or below `index`, oldest first. */
   commandsUpTo(index: LogIndex, limit: number): LogEntry[] {
     const found: LogEntry[] = [];
     for (let at = Math.min(index, this.lastIndex); at >= this.#first && found.length < limit; at--) {
-      const entry = this.#entries[at - this.#first] as LogEntry;
+      const entry = this.#at(at);
       if (entry.kind === "command") found.push(entry);
     }
     found.reverse();
@@ -96,26 +111,39 @@ export class LogTail {
 
   /** Lets go of old entries; those after `needed` stay whatever they take. */
   evict(needed: LogIndex): void {
-    let dropped = 0;
-    while (this.#bytes > keptBytes && this.#first + dropped <= needed && dropped < this.#entries.length) {
-      this.#bytes -= (this.#entries[dropped] as LogEntry).size;
-      dropped++;
+    while (this.#bytes > keptBytes && this.#first <= needed && this.#gone < this.#entries.length) {
+      this.#bytes -= this.#at(this.#first).size;
+      this.#entries[this.#gone++] = released;
+      this.#first++;
     }
-    if (dropped === 0) return;
-    this.#entries.splice(0, dropped);
-    this.#first += dropped;
+    if (this.#gone < leastToMove || 2 * this.#gone < this.#entries.length) return;
+    this.#entries.splice(0, this.#gone);
+    this.#gone = 0;
+  }
+
+  /** An entry in memory. */
+  #at(index: LogIndex): LogEntry {
+    return this.#entries[index - this.#first + this.#gone] as LogEntry;
   }
 
   #truncate(from: LogIndex): void {
     if (from < this.#first) {
       this.#commands = this.#store.ordinalAfter(from - 1);
       this.#entries = [];
+      this.#gone = 0;
       this.#bytes = 0;
       this.#first = from;
       return;
     }
-    const removed = this.#entries.splice(from - this.#first);
+    const removed = this.#entries.splice(from - this.#first + this.#gone);
     for (const entry of removed) this.#bytes -= entry.size;
     this.#commands = removed[0]?.ordinal ?? this.#commands;
   }
+}
+
+/** Field by field: hundreds of thousands of these are made a second, and they should all have one shape. */
+function stagedEntry(entry: Entry, data: Payload, ordinal: number): LogEntry {
+  const { index, term, kind, size, configuration } = entry;
+  if (configuration === undefined) return { index, term, kind, size, data, ordinal };
+  return { index, term, kind, size, configuration, data, ordinal };
 }

@@ -9,6 +9,11 @@ export interface LogText {
   readonly verbose: boolean;
 }
 
+/** The two that come with every group of entries, and are details whatever they hold: no text need be made of them. */
+export function isFrequentDetail({ type }: NodeEvent["trace"]): boolean {
+  return type === "appended" || type === "committed";
+}
+
 /** A command may be a megabyte long; a line of log may not. */
 const LONGEST_COMMAND = 1000;
 
@@ -86,6 +91,7 @@ export function logText(id: string, trace: NodeEvent["trace"]): LogText {
     }
     case "entry-applied":
       return shown(`${node} Apply → ${shorten(trace.cmd)}`);
+    case "recording":
     case "refused":
       return shown(`${node} ${trace.message}`);
   }

@@ -1,4 +1,4 @@
-import type { RaftTrace } from "../raft/types.ts";
+import type { RaftTrace, Term } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import type { NodeEventSink, NodeTrace } from "./events.ts";
 import type { Clock } from "./ports.ts";
@@ -10,6 +10,7 @@ export class NodeReporter {
   readonly #sink: NodeEventSink | undefined;
   readonly #clock: Clock;
   readonly #stateMachine: StateMachine;
+  #turnAt: number | null = null;
 
   constructor(sink: NodeEventSink | undefined, clock: Clock, stateMachine: StateMachine) {
     this.#sink = sink;
@@ -17,10 +18,19 @@ export class NodeReporter {
     this.#stateMachine = stateMachine;
   }
 
+  /** What is reported until `turnEnds` happened at `now`: a turn that applies thousands of entries asks once. */
+  turnBegins(now: number): void {
+    this.#turnAt = now;
+  }
+
+  turnEnds(): void {
+    this.#turnAt = null;
+  }
+
   report(trace: NodeTrace | RaftTrace): void {
     if (trace.type === "candidate") this.counters.elections++;
     if (trace.type === "truncated") this.counters.truncations++;
-    this.#sink?.({ now: this.#clock.now(), trace });
+    this.#sink?.({ now: this.#turnAt ?? this.#clock.now(), trace });
   }
 
   /**
@@ -31,10 +41,7 @@ export class NodeReporter {
     if (!this.#sink) return;
     for (const entry of entries) {
       if (entry.kind !== "command") continue;
-      const { ordinal, term } = entry;
-      this.report(
-        this.#withCommand(entry, { type: "entry-appended", leader: term === leaderTerm, term, ordinal }),
-      );
+      this.report(new EntryAppended(entry, this.#stateMachine, entry.term === leaderTerm));
     }
   }
 
@@ -47,21 +54,44 @@ export class NodeReporter {
 
   applied(entry: LogEntry): void {
     if (!this.#sink) return;
-    this.report(this.#withCommand(entry, { type: "entry-applied", ordinal: entry.ordinal }));
+    this.report(new EntryApplied(entry, this.#stateMachine));
   }
 
   describe({ data }: LogEntry): string {
     return this.#stateMachine.describe(data.schema, data.bytes);
   }
+}
 
-  /** The command's text is made when it is read: of a hundred thousand a second hardly any is. */
-  #withCommand(entry: LogEntry, trace: AppendedTrace | AppliedTrace): NodeTrace {
-    return Object.defineProperty(trace, "cmd", {
-      get: () => this.describe(entry),
-      enumerable: true,
-    }) as NodeTrace;
+/** The command's text is made when it is read: of a hundred thousand a second hardly any is. */
+abstract class EntryEvent {
+  readonly ordinal: number;
+  readonly #entry: LogEntry;
+  readonly #stateMachine: StateMachine;
+
+  constructor(entry: LogEntry, stateMachine: StateMachine) {
+    this.ordinal = entry.ordinal;
+    this.#entry = entry;
+    this.#stateMachine = stateMachine;
+  }
+
+  get cmd(): string {
+    const { schema, bytes } = this.#entry.data;
+    return this.#stateMachine.describe(schema, bytes);
   }
 }
 
-type AppendedTrace = Omit<Extract<NodeTrace, { type: "entry-appended" }>, "cmd">;
-type AppliedTrace = Omit<Extract<NodeTrace, { type: "entry-applied" }>, "cmd">;
+class EntryAppended extends EntryEvent {
+  readonly type = "entry-appended";
+  readonly leader: boolean;
+  readonly term: Term;
+
+  constructor(entry: LogEntry, stateMachine: StateMachine, leader: boolean) {
+    super(entry, stateMachine);
+    this.leader = leader;
+    this.term = entry.term;
+  }
+}
+
+class EntryApplied extends EntryEvent {
+  readonly type = "entry-applied";
+}

@@ -100,6 +100,10 @@ interface MetricSource {
   readonly writeGroups: number;
   readonly waitingCommands: number;
   readonly waitingReads: number;
+  readonly waits: {
+    readonly count: number;
+    readonly counters: { readonly started: number; readonly woken: number };
+  };
   readonly boot: number;
 }
 
@@ -121,10 +125,13 @@ export function metricsOf(view: RaftView, source: MetricSource): Metric[] {
     gauge("applied_index", "Raft index up to which entries are applied.", source.applied),
     gauge("waiting_commands", "Commands that clients wait for here.", source.waitingCommands),
     gauge("waiting_reads", "Linearizable reads that clients wait for here.", source.waitingReads),
+    gauge("waiting_for_change", "Clients that wait here for a change.", source.waits.count),
     gauge("boot", "How often this data directory has been started.", source.boot),
     counter("elections_total", "Elections this node has stood for.", source.elections),
     counter("commands_total", "Commands accepted from clients here.", source.commands),
     counter("reads_total", "Linearizable reads accepted from clients here.", source.reads),
+    counter("waits_total", "Waits for a change begun here.", source.waits.counters.started),
+    counter("waits_woken_total", "Waits for a change that a change ended.", source.waits.counters.woken),
     counter("messages_total", "Messages taken in from other nodes.", source.messages),
     counter("truncations_total", "Times a conflicting end of the log was replaced.", source.truncations),
     counter("write_groups_total", "Transactions written and synced.", source.writeGroups),

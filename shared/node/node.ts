@@ -1,17 +1,8 @@
-import type { RaftLiteError } from "../errors.ts";
+import { RaftLiteError } from "../errors.ts";
 import type { RaftSettings } from "../raft/core.ts";
 import { defaultLimits } from "../raft/core.ts";
 import { Raft } from "../raft/raft.ts";
-import type {
-  Entry,
-  LogIndex,
-  NodeId,
-  OutgoingMessage,
-  RaftEvent,
-  RaftTrace,
-  RaftView,
-  Work,
-} from "../raft/types.ts";
+import type { LogIndex, NodeId, RaftEvent, RaftTrace, RaftView, Work } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import { LogStore } from "../storage/log-store.ts";
 import type { DurableStorage } from "../storage/port.ts";
@@ -25,24 +16,31 @@ import type {
   ReadPoint,
   RequestOptions,
   SingleMessageType,
+  Subscribe,
+  WaitEnd,
+  WaitOptions,
 } from "./api.ts";
 import { Applier } from "./applier.ts";
 import { ClientReads } from "./client-reads.ts";
 import { CommandRouter } from "./command-router.ts";
 import { Commands } from "./commands.ts";
 import type { Timings } from "./defaults.ts";
+import { DEFAULT_MAX_WAITS } from "./defaults.ts";
 import type { NodeEventSink } from "./events.ts";
-import { Exchanges } from "./exchanges.ts";
+import { Exchanges, problemReply } from "./exchanges.ts";
 import { LogTail } from "./log-tail.ts";
 import { NodeReporter } from "./node-reporter.ts";
 import { healthOf, metricsOf, statusOf } from "./node-status.ts";
 import type { ListedPeer } from "./peer-directory.ts";
 import { PeerDirectory } from "./peer-directory.ts";
-import type { Host } from "./ports.ts";
+import type { ExchangeBody, Host } from "./ports.ts";
+import type { NodeRecorder } from "./recorder.ts";
 import { notLeaderError, overloadedError, tooLargeError, unavailableError } from "./refusals.ts";
 import { answerSingle } from "./single-message.ts";
 import type { StateMachine } from "./state-machine.ts";
+import { Waits } from "./waits.ts";
 import type { NodeMessage } from "./wire.ts";
+import { WriteFlow } from "./write-flow.ts";
 import { Writer } from "./writer.ts";
 
 export interface NodeOptions {
@@ -58,9 +56,14 @@ export interface NodeOptions {
   readonly stateMachine: StateMachine;
   readonly host: Host;
   readonly onEvent?: NodeEventSink;
+  readonly recorder?: NodeRecorder | undefined;
   /** The node has stopped for good: its storage failed, or a rule of Raft did not hold. Called once. */
   readonly onFatal: (error: unknown) => void;
   readonly limits?: Partial<typeof defaultLimits>;
+  /** So many entries may be applied before what they changed is written; 1024 unless given. */
+  readonly flushEntries?: number;
+  /** Clients that may wait for a change at a time (`NodeApi.wait`); DEFAULT_MAX_WAITS unless given. */
+  readonly maxWaits?: number;
 }
 
 /** Commands and reads that may wait at one node at a time; more are refused with 429. */
@@ -68,6 +71,11 @@ const maxWaiting = 10_000;
 const maxWaitingBytes = 64 << 20;
 /** A value of one mebibyte, a key, and what describes them: it must fit into one exchange, however it is encoded. */
 const maxCommandBytes = (1 << 20) + (64 << 10);
+/**
+ * Long enough for the next command of a client that sends one after the other: its entry brings the news of the one
+ * before along, and half of the calls between nodes are saved. Short enough for whoever watches a follower.
+ */
+const commitNoticeMs = 2;
 /** A stopping leader waits this long for a successor, and then for what its clients still wait for. */
 const handOverMs = 1000;
 const drainMs = 500;
@@ -87,16 +95,15 @@ export class RaftNode implements NodeApi {
   readonly #directory: PeerDirectory;
   readonly #exchanges: Exchanges;
   readonly #writer: Writer;
+  readonly #writes: WriteFlow;
   readonly #applier: Applier;
   readonly #commands: Commands;
   readonly #reads: ClientReads;
+  readonly #waits: Waits;
   readonly #router: CommandRouter;
   readonly #reporter: NodeReporter;
+  readonly #recorder: NodeRecorder | undefined;
   #queue: (RaftEvent | NodeMessage)[] = [];
-  /** Messages that wait for a write, by its number. */
-  #afterWrite: { readonly number: number; readonly messages: readonly NodeMessage[] }[] = [];
-  #issuedWrite = 0;
-  #durableWrite = 0;
   #deadline = 0;
   #scheduled = false;
   /** `draining`: clients get answers to what they asked before, and nothing new is begun. */
@@ -104,20 +111,21 @@ export class RaftNode implements NodeApi {
   /** As it would be found after a crash: not moved while a term or a vote is on its way to the disk. */
   #view: RaftView;
   #provisionalKey = "";
-  #stallReported = false;
   #whenIdle: (() => void)[] = [];
 
   private constructor(options: NodeOptions, log: LogStore) {
     const { id, timings, host, storage } = options;
     this.id = id;
     this.#options = options;
+    this.#recorder = options.recorder;
     this.#host = host;
     this.#log = log;
     this.#reporter = new NodeReporter(options.onEvent, host.clock, options.stateMachine);
     this.#tail = new LogTail(log);
-    this.#applier = new Applier(storage, options.stateMachine, log, this.#tail);
+    this.#applier = new Applier(storage, options.stateMachine, log, this.#tail, options.flushEntries);
     const settings: RaftSettings = {
       ...defaultLimits,
+      commitNoticeMs,
       ...options.limits,
       ...timings,
       id,
@@ -159,20 +167,31 @@ export class RaftNode implements NodeApi {
       { callTimeoutMs: timings.electionTimeoutMinMs, holdMs: timings.electionTimeoutMinMs / 2 },
     );
     this.#writer = new Writer(storage, log, {
-      flushApplied: () => this.#flush(),
+      flushApplied: (all) => this.#flush(all),
       written: (number) => this.#onWritten(number),
       failed: (error) => this.#fail(error),
     });
+    this.#writes = new WriteFlow({
+      log,
+      tail: this.#tail,
+      writer: this.#writer,
+      exchanges: this.#exchanges,
+      clock: host.clock,
+      // A disk that takes longer than an election: whoever leads must be able to write.
+      stallMs: timings.electionTimeoutMinMs,
+    });
     this.#commands = new Commands(id, log.boot);
     this.#reads = new ClientReads(log.boot);
+    this.#waits = new Waits(options.maxWaits ?? DEFAULT_MAX_WAITS);
     this.#router = new CommandRouter({
       raft: this.#raft,
       tail: this.#tail,
       applier: this.#applier,
       commands: this.#commands,
       reads: this.#reads,
+      waits: this.#waits,
       exchanges: this.#exchanges,
-      entryTime: () => this.#nextTime(),
+      entryTime: () => this.#writes.nextTime(),
       addressOf: (peer) => this.#directory.addressOf(peer),
     });
   }
@@ -186,6 +205,7 @@ export class RaftNode implements NodeApi {
     const node = new RaftNode(options, log);
     // The number of this start names commands: it must not be used again after a crash.
     await options.storage.sync();
+    options.recorder?.opened(log);
     return node;
   }
 
@@ -225,6 +245,17 @@ export class RaftNode implements NodeApi {
     return { ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1, ...this.#router.served };
   }
 
+  wait(subscribe: Subscribe, options: WaitOptions): Promise<WaitEnd> {
+    if (this.#isDeaf() || this.#state === "draining") {
+      return Promise.reject(unavailableError("stopping", this.id, "none"));
+    }
+    const soonest = this.#waits.deadline;
+    const ended = this.#waits.add(subscribe, options, this.#host.clock.now());
+    // A turn sets the timer.
+    if (this.#waits.deadline < soonest) this.#schedule();
+    return ended;
+  }
+
   #refusal(options: RequestOptions, bytes: number): RaftLiteError | null {
     if (this.#isDeaf() || this.#state === "draining") return unavailableError("stopping", this.id, "none");
     if (bytes > maxCommandBytes) return tooLargeError(bytes, maxCommandBytes);
@@ -245,7 +276,7 @@ export class RaftNode implements NodeApi {
         storeId: this.storeId,
         view: this.#view,
         // The picture may be older than a truncation that is on its way to the disk.
-        durableIndex: Math.min(this.#view.durableIndex, this.#raft.view().durableIndex),
+        durableIndex: Math.min(this.#view.durableIndex, this.#raft.durableIndex),
         applied: this.#applier.applied,
       },
       this.#directory,
@@ -280,6 +311,7 @@ export class RaftNode implements NodeApi {
       writeGroups: this.#writer.groups,
       waitingCommands: this.#commands.count,
       waitingReads: this.#reads.count,
+      waits: this.#waits,
       boot: this.#log.boot,
     });
   }
@@ -296,7 +328,7 @@ export class RaftNode implements NodeApi {
 
   // ---- for peers and the host ----
 
-  exchange(body: string): Promise<ExchangeReply> {
+  exchange(body: ExchangeBody): Promise<ExchangeReply> {
     if (this.#isDeaf()) return Promise.resolve(notRunning());
     return this.#exchanges.receive(body);
   }
@@ -325,18 +357,20 @@ export class RaftNode implements NodeApi {
     if (this.#state !== "running") return;
     this.#state = "stopping";
     this.#reporter.report({ type: "stopping" });
-    if (this.#raft.view().role === "Leader") {
+    if (this.#raft.role === "Leader") {
       this.#enqueue({ type: "transfer" });
-      await this.#until(handOverMs, () => this.#raft.view().role !== "Leader" || !this.#hasSuccessor());
+      await this.#until(handOverMs, () => this.#raft.role !== "Leader" || !this.#hasSuccessor());
     }
     if (this.#isDeaf()) return;
     this.#state = "draining";
+    this.#waits.endAll("stopping");
     await this.#until(drainMs, () => this.#commands.count === 0 && this.#reads.count === 0);
     this.#rejectClients("stopping");
     this.#writer.start(this.#host.clock.now(), true);
     await this.#until(handOverMs, () => this.#writer.startedAt === null);
     if (this.#isDeaf()) return;
     this.#state = "stopped";
+    this.#recorder?.stopped();
     this.#exchanges.close();
     this.#host.timer.clear();
     this.#reporter.report({ type: "stopped" });
@@ -385,26 +419,34 @@ export class RaftNode implements NodeApi {
 
   #turn(): void {
     const now = this.#host.clock.now();
+    this.#reporter.turnBegins(now);
     const events = this.#queue;
     this.#queue = [];
     for (const event of events) this.#take(event, now);
     this.#reportDirectory(now);
     // What has arrived comes before what is late: a deadline that passed while this node slept proves nothing.
     if (now >= this.#deadline) this.#raft.step({ type: "deadline" }, now);
-    this.#reportStall(now);
+    if (this.#writes.takeStall(now)) {
+      this.#recorder?.stalled();
+      this.#raft.step({ type: "storage-stalled" }, now);
+    }
     this.#commands.expire(now, this.#view.leader);
     this.#commands.retry(now);
     this.#reads.expire(now, this.#view.leader);
+    this.#waits.expire(now);
     this.#router.noticeLeader();
     this.#router.route(now);
     this.#work(this.#raft.takeWork());
     this.#applySome();
-    this.#writer.start(now);
-    this.#exchanges.settle(this.#durableWrite, now);
+    this.#exchanges.settle(this.#writes.durable, now);
     this.#exchanges.dial(now);
+    // Before the write: the others write the same entries meanwhile.
     this.#exchanges.flush();
-    this.#tail.evict(Math.min(this.#raft.view().durableIndex, this.#applier.applied));
+    // Not the time at which the turn began: what it took in applying would count as the disk's.
+    this.#writer.start(this.#host.clock.now());
+    this.#tail.evict(Math.min(this.#raft.durableIndex, this.#applier.applied));
     this.#setTimer();
+    this.#reporter.turnEnds();
     const idle = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of idle) resolve();
@@ -431,10 +473,10 @@ export class RaftNode implements NodeApi {
         this.#raft.step({ type: "message", message: event }, now);
         return;
       case "persisted":
-        this.#durableWrite = event.number;
-        this.#stallReported = false;
+        this.#writes.recordDurable(event.number);
+        this.#recorder?.durable(event.number);
         this.#raft.step(event, now);
-        this.#sendWaiting();
+        this.#writes.sendWaiting();
         return;
       default:
         this.#raft.step(event, now);
@@ -443,8 +485,7 @@ export class RaftNode implements NodeApi {
 
   /** What was learned of the peers: a stand-in configuration before the first one, a claim after it. */
   #reportDirectory(now: number): void {
-    const view = this.#raft.view();
-    if (view.configurationIndex === 0) {
+    if (this.#raft.configurationIndex === 0) {
       const configuration = this.#directory.provisional();
       const key = JSON.stringify(configuration);
       if (key === this.#provisionalKey) return;
@@ -452,61 +493,24 @@ export class RaftNode implements NodeApi {
       this.#raft.step({ type: "discovered", configuration }, now);
       return;
     }
-    if (view.role !== "Leader") return;
+    if (this.#raft.role !== "Leader") return;
     const member = this.#directory.claimant();
     if (member) this.#raft.step({ type: "claim", member }, now);
   }
 
-  /** When the write under way has taken too long. Only an answer to one of the core's own writes ends a stall. */
-  #stallAt(): number {
-    const { startedAt } = this.#writer;
-    const isCores = this.#issuedWrite > this.#durableWrite;
-    if (startedAt === null || this.#stallReported || !isCores) return Number.POSITIVE_INFINITY;
-    return startedAt + this.#options.timings.electionTimeoutMinMs;
-  }
-
-  /** A disk that takes longer than an election: whoever leads must be able to write. */
-  #reportStall(now: number): void {
-    if (now < this.#stallAt()) return;
-    this.#stallReported = true;
-    this.#raft.step({ type: "storage-stalled" }, now);
-  }
-
-  #lastTime = 0;
-
-  /** An entry's time never falls along the log, whatever the leader's clock says. */
-  #nextTime(): number {
-    this.#lastTime = Math.max(this.#lastTime, this.#log.lastTime, this.#host.clock.wallTime());
-    return this.#lastTime;
-  }
-
   #work(work: Work): void {
     this.#deadline = work.deadline;
-    const persisted = work.persist && this.#stage(work.persist.entries);
-    this.#report(work.trace, persisted);
-    // Ranges are filled at once: a later event may take the entries away.
-    for (const message of work.send) this.#exchanges.post(this.#fill(message), false);
-    if (work.persist && persisted) {
-      const { number, hardState } = work.persist;
-      this.#issuedWrite = number;
-      this.#writer.add({ number, entries: persisted, ...(hardState && { hardState }) });
-    }
-    const waiting = work.sendAfter.map((message) => this.#fill(message));
-    if (this.#issuedWrite <= this.#durableWrite) {
-      // The write that an answer waits for may have completed later in this very turn.
-      for (const message of waiting) this.#exchanges.post(message, false);
-      this.#exchanges.endTurn([], this.#issuedWrite);
-    } else {
-      if (waiting.length > 0) this.#afterWrite.push({ number: this.#issuedWrite, messages: waiting });
-      this.#exchanges.endTurn(waiting, this.#issuedWrite);
-    }
+    const staged = this.#writes.stage(work.persist);
+    this.#recorder?.worked(work, staged?.entries ?? []);
+    this.#report(work.trace, staged?.entries ?? null);
+    this.#writes.dispatch(work, staged);
     if (work.commit) this.#commit(work.commit.first, work.commit.last);
     for (const { readId, readIndex } of work.reads) this.#reads.recordOutcome(readId, readIndex);
     if (this.#raft.hardStateIsDurable()) this.#view = this.#raft.view();
   }
 
   #report(traces: readonly RaftTrace[], appended: readonly LogEntry[] | null): void {
-    const { role, term, configuration, configurationIndex } = this.#raft.view();
+    const { role, term, configuration, configurationIndex } = this.#raft;
     for (const trace of traces) {
       if (trace.type === "configuration" || trace.type === "truncated") {
         this.#directory.setConfiguration(configurationIndex === 0 ? null : configuration);
@@ -516,34 +520,11 @@ export class RaftNode implements NodeApi {
     if (appended) this.#reporter.appended(appended, role === "Leader" ? term : null);
   }
 
-  #stage(entries: readonly Entry[]): LogEntry[] {
-    return entries.map((entry) => {
-      const staged = this.#tail.stage(entry, this.#nextTime());
-      this.#lastTime = Math.max(this.#lastTime, staged.data.time);
-      return staged;
-    });
-  }
-
-  #fill(message: OutgoingMessage): NodeMessage {
-    if (message.type !== "AppendEntries") return message;
-    const { range, upTo, maxBytes, ...header } = message;
-    if (range.last < range.first) return { ...header, entries: [] };
-    const limit = upTo ? maxBytes : Number.POSITIVE_INFINITY;
-    return { ...header, entries: this.#tail.read(range.first, range.last, limit) };
-  }
-
-  #sendWaiting(): void {
-    while ((this.#afterWrite[0]?.number ?? Number.POSITIVE_INFINITY) <= this.#durableWrite) {
-      const { messages } = this.#afterWrite.shift() as { messages: readonly NodeMessage[] };
-      for (const message of messages) this.#exchanges.post(message, true);
-    }
-  }
-
   #commit(first: LogIndex, last: LogIndex): void {
     this.#applier.commitTo(last);
-    const { configuration } = this.#raft.view();
+    const { configuration, role } = this.#raft;
     if (configuration && this.#directory.clusterId === null) this.#directory.bind(configuration.clusterId);
-    this.#reporter.committed(this.#tail.range(first, last), this.#raft.view().role === "Leader");
+    this.#reporter.committed(this.#tail.range(first, last), role === "Leader");
   }
 
   #applySome(): void {
@@ -554,15 +535,16 @@ export class RaftNode implements NodeApi {
     });
     const { applied } = this.#applier;
     if (applied > before) this.#router.noticeApplied();
-    this.#reads.release(applied);
+    this.#recorder?.applied(applied);
+    this.#reads.release(applied, this.#recorder);
     if (this.#applier.isBehind) this.#schedule();
   }
 
   /** Inside the write's transaction. */
-  #flush(): void {
+  #flush(all: boolean): void {
     const { clusterId } = this.#directory;
     if (clusterId !== null && this.#log.clusterId === null) this.#log.bindCluster(clusterId);
-    this.#applier.flush();
+    this.#applier.flush(all);
   }
 
   #onWritten(number: number): void {
@@ -582,10 +564,11 @@ export class RaftNode implements NodeApi {
     const hold = this.#commands.hasUnsent ? this.#commands.holdUntil : Number.NEGATIVE_INFINITY;
     const at = Math.min(
       this.#deadline,
-      this.#stallAt(),
+      this.#writes.stallAt,
       this.#commands.deadline,
       hold > this.#host.clock.now() ? hold : Number.POSITIVE_INFINITY,
       this.#reads.deadline,
+      this.#waits.deadline,
       this.#exchanges.deadline,
       this.#stopDeadline,
     );
@@ -595,6 +578,7 @@ export class RaftNode implements NodeApi {
   #fail(error: unknown): void {
     if (this.#state === "failed") return;
     this.#state = "failed";
+    this.#recorder?.failed(error);
     this.#exchanges.close();
     this.#host.timer.clear();
     this.#rejectClients("failed");
@@ -607,6 +591,7 @@ export class RaftNode implements NodeApi {
   #rejectClients(code: "stopping" | "failed"): void {
     this.#commands.rejectAll((outcome) => unavailableError(code, this.id, outcome));
     this.#reads.rejectAll(unavailableError(code, this.id, "none"));
+    this.#waits.rejectAll(unavailableError(code, this.id, "none"));
   }
 }
 
@@ -616,10 +601,5 @@ function mintId(host: Host): string {
 }
 
 function notRunning(): ExchangeReply {
-  const detail = "this node is not running";
-  return {
-    status: 503,
-    body: JSON.stringify({ code: "stopping", status: 503, detail, error: detail }),
-    peer: null,
-  };
+  return problemReply(new RaftLiteError("stopping", "this node is not running", { status: 503 }));
 }

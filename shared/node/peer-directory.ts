@@ -108,14 +108,17 @@ export class PeerDirectory {
 
   /** Addresses to ask who is there. Rarely needed once every member is known. */
   addressesToAsk(): string[] {
-    const asked = this.#listed.filter(
-      (listed) =>
-        !listed.isSelf && (listed.found === null || listed.problem !== null || this.#isUnclaimed(listed)),
-    );
-    const open = (this.#configuration?.slots ?? []).filter(
-      (slot) => slot.id === null && !this.#listed.some(({ address }) => address === slot.address),
-    );
-    return [...asked.map(({ address }) => address), ...open.map(({ address }) => address)];
+    // Asked twice in every turn: nothing is made while there is nobody to ask.
+    const addresses: string[] = [];
+    for (const listed of this.#listed) {
+      if (listed.isSelf) continue;
+      if (listed.found === null || listed.problem !== null || this.#isUnclaimed(listed))
+        addresses.push(listed.address);
+    }
+    for (const slot of this.#configuration?.slots ?? []) {
+      if (slot.id === null && this.#at(slot.address) === undefined) addresses.push(slot.address);
+    }
+    return addresses;
   }
 
   #isUnclaimed(listed: Listed): boolean {

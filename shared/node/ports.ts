@@ -15,10 +15,13 @@ export class TransportError extends Error {
   }
 }
 
+/** JSON as text, or a packed exchange (wire-packed.ts) as bytes. */
+export type ExchangeBody = string | Uint8Array;
+
 export interface TransportReply {
   /** HTTP status. */
   readonly status: number;
-  readonly body: string;
+  readonly body: ExchangeBody;
 }
 
 export interface Transport {
@@ -27,7 +30,9 @@ export interface Transport {
    * whatever its status. Rejects with a TransportError only. The request may have arrived even when it rejects, and
    * may arrive twice on an intermediary's retry. `timeoutMs` bounds the whole call.
    */
-  post(address: string, body: string, timeoutMs: number): Promise<TransportReply>;
+  post(address: string, body: ExchangeBody, timeoutMs: number): Promise<TransportReply>;
+  /** Whether bytes would reach this peer as such now. Absent: text only. */
+  carriesBytes?(address: string): boolean;
 }
 
 /** One deadline at a time: a later `set` replaces the earlier one. */

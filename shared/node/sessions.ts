@@ -18,11 +18,17 @@ export class Sessions {
     this.#storage = storage;
   }
 
-  static open(storage: DurableStorage): Sessions {
+  /** As they were before the first entry. */
+  static begin(storage: DurableStorage): Sessions {
     storage.sql.exec(
       "CREATE TABLE IF NOT EXISTS sessions (node TEXT PRIMARY KEY, boot INTEGER NOT NULL, applied TEXT NOT NULL) WITHOUT ROWID",
     );
-    const sessions = new Sessions(storage);
+    return new Sessions(storage);
+  }
+
+  /** As they are stored. */
+  static open(storage: DurableStorage): Sessions {
+    const sessions = Sessions.begin(storage);
     const rows = storage.sql
       .exec<{ node: string; boot: number; applied: string }>("SELECT node, boot, applied FROM sessions")
       .toArray();
@@ -37,7 +43,14 @@ export class Sessions {
     const session = this.#byNode.get(origin.node);
     if (!session || session.boot < origin.boot) return false;
     if (session.boot > origin.boot) return true;
-    return session.applied.some(([first, last]) => first <= origin.sequence && origin.sequence <= last);
+    const { applied } = session;
+    // New commands have the highest sequences: nearly always none of the ranges reaches so far.
+    for (let at = applied.length - 1; at >= 0; at--) {
+      const [first, last] = applied[at] as Range;
+      if (origin.sequence > last) return false;
+      if (origin.sequence >= first) return true;
+    }
+    return false;
   }
 
   /** Notes a command as applied. Everything below the origin's floor is finished and merges into one range. */
@@ -104,6 +117,8 @@ function addToRanges(ranges: Range[], sequence: number): void {
 /** Marks everything below `floor` as done, whether it was applied or given up. */
 function forgetBelow(ranges: Range[], floor: number): void {
   if (floor <= 0) return;
+  const lowest = ranges[0];
+  if (lowest !== undefined && lowest[0] === 0 && lowest[1] >= floor - 1) return;
   let last = floor - 1;
   let merged = 0;
   while (merged < ranges.length && (ranges[merged] as Range)[0] <= last + 1) {

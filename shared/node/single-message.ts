@@ -61,14 +61,14 @@ function readSender(
       'field "clusterId" is missing: the cluster\'s id, or null from a node that has none yet',
     );
   }
-  const id = fields.text(senderFields[type]);
+  const id = fields.name(senderFields[type]);
   if (id === introduction.id) throw badMessage(`the message names ${id}, which is this node, as its sender`);
   return {
     version: fields.countOr("version", protocolVersion),
-    clusterId: fields.textOrNull("clusterId"),
+    clusterId: fields.nameOrNull("clusterId"),
     id,
     // Whoever knows the cluster's id may leave out the sender's data directory.
-    storeId: fields.textOr("storeId", directory.storeIdOf(id) ?? ""),
+    storeId: fields.has("storeId") ? fields.name("storeId") : (directory.storeIdOf(id) ?? ""),
     ...(fields.has("size") && { size: fields.count("size") }),
   };
 }

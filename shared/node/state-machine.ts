@@ -7,6 +7,12 @@ import type { DurableStorage } from "../storage/port.ts";
  */
 export interface StateMachine {
   /**
+   * true: its state is in memory alone and gone with the process. At every start the whole log is applied to it again,
+   * from the first entry, before the node serves anything; `flush` has nothing to write. Left out: `open` finds what
+   * `flush` wrote.
+   */
+  readonly volatile?: boolean;
+  /**
    * Called once, before anything else. Creates its tables when they are missing. `applied` is the index up to which
    * its durable state stands; entries after it are applied again.
    */
@@ -21,6 +27,12 @@ export interface StateMachine {
    * index: after a crash both are there or neither is.
    */
   flush(): void;
+  /**
+   * Takes a command in from outside as text: gives the bytes to append, with schema 1. Throws a RaftLiteError with
+   * status 400 for a text that `apply` would refuse. Left out: POST /command is not served, and texts from the program
+   * itself are taken as they are.
+   */
+  acceptText?(text: string): Uint8Array;
   /** One line for people: what this command is. Control characters may stay in; whoever prints escapes them. */
   describe(schema: number, bytes: Uint8Array): string;
 }

@@ -1,6 +1,6 @@
 import { fromBase64, toBase64 } from "../base64.ts";
 import { configurationSize, entryOverheadBytes } from "../raft/replication.ts";
-import type { Configuration, EntryKind, LogIndex, Slot } from "../raft/types.ts";
+import type { Configuration, EntryKind, LogIndex, Slot, Term } from "../raft/types.ts";
 import type { LogEntry, Origin, Payload, UncountedEntry } from "../storage/entry.ts";
 import { TEXT_SCHEMA } from "../storage/entry.ts";
 import { badMessage, Fields } from "./fields.ts";
@@ -35,17 +35,33 @@ export function encodeEntry(entry: LogEntry): string {
 export function decodeEntry(value: unknown, index: LogIndex, where: string): UncountedEntry {
   const fields = Fields.of(value, where);
   const kind = decodeKind(fields.text("kind"), where);
-  const header = { index, term: fields.count("term"), kind };
+  const term = fields.count("term");
   const time = fields.count("time");
   if (kind === "configuration") {
-    const configuration = decodeConfiguration(fields.object("configuration"));
-    const data = ownPayload(time, configuration);
-    return { ...header, size: configurationSize(configuration), configuration, data };
+    return configurationEntry(index, term, time, decodeConfiguration(fields.object("configuration")));
   }
-  if (kind === "noop") return { ...header, size: entryOverheadBytes, data: ownPayload(time) };
+  if (kind === "noop") return noopEntry(index, term, time);
   const { schema, bytes } = decodePayload(fields, where);
   const origin = fields.has("origin") ? decodeOrigin(fields.list("origin"), where) : null;
-  return { ...header, size: bytes.length + entryOverheadBytes, data: { time, origin, schema, bytes } };
+  return commandEntry(index, term, { time, origin, schema, bytes });
+}
+
+export function commandEntry(index: LogIndex, term: Term, data: Payload): UncountedEntry {
+  return { index, term, kind: "command", size: data.bytes.length + entryOverheadBytes, data };
+}
+
+export function noopEntry(index: LogIndex, term: Term, time: number): UncountedEntry {
+  return { index, term, kind: "noop", size: entryOverheadBytes, data: ownPayload(time) };
+}
+
+export function configurationEntry(
+  index: LogIndex,
+  term: Term,
+  time: number,
+  configuration: Configuration,
+): UncountedEntry {
+  const data = ownPayload(time, configuration);
+  return { index, term, kind: "configuration", size: configurationSize(configuration), configuration, data };
 }
 
 /** The payload of an entry that Raft makes itself. */
@@ -89,7 +105,7 @@ function decodeOrigin(list: readonly unknown[], where: string): Origin {
   };
 }
 
-function decodeConfiguration(fields: Fields): Configuration {
+export function decodeConfiguration(fields: Fields): Configuration {
   const slots = fields.list("slots").map((value): Slot => {
     const slot = Fields.of(value, "a slot");
     const address = slot.text("address");

@@ -72,7 +72,7 @@ export function encodeExchange(exchange: ExchangeRequest | ExchangeResponse): st
   return `${head.slice(0, -1)},"messages":[${messages.map(encodeMessage).join(",")}]}`;
 }
 
-function encodeMessage(message: NodeMessage): string {
+export function encodeMessage(message: NodeMessage): string {
   const { from: _from, to: _to, ...rest } = message;
   if (rest.type === "Forward") {
     const commands = rest.commands.map(({ schema, bytes, ...command }) => ({
@@ -98,7 +98,17 @@ export function parseObject(text: string): Fields {
   return Fields.of(value, "the body");
 }
 
-function decodeIntroduction(fields: Fields): Introduction {
+export type RequestHead = Omit<ExchangeRequest, "messages">;
+
+export function decodeRequestHead(fields: Fields): RequestHead {
+  return {
+    ...decodeIntroduction(fields),
+    to: fields.has("to") ? fields.name("to") : "",
+    ...(fields.has("toStoreId") && { toStoreId: fields.text("toStoreId") }),
+  };
+}
+
+export function decodeIntroduction(fields: Fields): Introduction {
   if (!fields.has("clusterId")) {
     throw badMessage(
       'field "clusterId" is missing: the cluster\'s id, or null from a node that has none yet',
@@ -106,9 +116,9 @@ function decodeIntroduction(fields: Fields): Introduction {
   }
   return {
     version: fields.countOr("version", protocolVersion),
-    clusterId: fields.textOrNull("clusterId"),
-    id: fields.text("id"),
-    storeId: fields.text("storeId"),
+    clusterId: fields.nameOrNull("clusterId"),
+    id: fields.name("id"),
+    storeId: fields.name("storeId"),
     ...(fields.has("size") && { size: fields.count("size") }),
   };
 }
@@ -116,13 +126,8 @@ function decodeIntroduction(fields: Fields): Introduction {
 /** `self` is who receives: messages carry neither sender nor receiver, the exchange does. */
 export function decodeRequest(text: string, self: NodeId): ExchangeRequest {
   const fields = parseObject(text);
-  const introduction = decodeIntroduction(fields);
-  return {
-    ...introduction,
-    to: fields.textOr("to", ""),
-    ...(fields.has("toStoreId") && { toStoreId: fields.text("toStoreId") }),
-    messages: decodeMessages(fields, introduction.id, self),
-  };
+  const head = decodeRequestHead(fields);
+  return { ...head, messages: decodeMessages(fields, head.id, self) };
 }
 
 export function decodeResponse(text: string, self: NodeId): ExchangeResponse {
@@ -147,10 +152,10 @@ export function decodeMessage(fields: Fields, from: NodeId, to: NodeId): NodeMes
   if (type === "ForwardResponse") return decodeForwardResponse(fields, from, to);
   const decode = decoders[type as Message["type"]];
   if (!Object.hasOwn(decoders, type) || decode === undefined) return null;
-  return decode(fields, { from, to, term: termOf(fields) });
+  return decode(fields, { from, to, term: checkedTerm(fields.count("term")) });
 }
 
-interface Envelope {
+export interface Envelope {
   readonly from: NodeId;
   readonly to: NodeId;
   readonly term: number;
@@ -196,7 +201,7 @@ const decoders: { readonly [Type in Message["type"]]: (fields: Fields, envelope:
 
 /** Nobody stands, or leads, in another's name. */
 function senderOf(fields: Fields, name: string, { from }: Envelope): NodeId {
-  const id = fields.text(name);
+  const id = fields.name(name);
   if (id !== from) throw badMessage(`field "${name}" names ${id}, but the message comes from ${from}`);
   return id;
 }
@@ -204,18 +209,10 @@ function senderOf(fields: Fields, name: string, { from }: Envelope): NodeId {
 /** A leader that beat more seldom than once a minute would keep its followers from ever electing another. */
 const longestHeartbeatMs = 60_000;
 
-function heartbeatOf(fields: Fields): number {
-  const heartbeatMs = fields.countOr("heartbeatMs", 0);
-  if (heartbeatMs > longestHeartbeatMs)
-    throw badMessage(`field "heartbeatMs" is above ${longestHeartbeatMs}`);
-  return heartbeatMs;
-}
-
 /** Terms rise by one an election: far from here to 2^53, where numbers end, and no node may be sent there. */
 const highestTerm = 2 ** 48;
 
-function termOf(fields: Fields): number {
-  const term = fields.count("term");
+export function checkedTerm(term: number): number {
   if (term > highestTerm) throw badMessage(`field "term" is above ${highestTerm}`);
   return term;
 }
@@ -226,25 +223,33 @@ function decodeAppendEntries(fields: Fields, envelope: Envelope): AppendEntries 
   const entries = (fields.has("entries") ? fields.list("entries") : []).map((value, position) =>
     decodeEntry(value, prevLogIndex + 1 + position, `entry ${position}`),
   );
-  let term = prevLogTerm;
-  if ((prevLogIndex === 0) !== (prevLogTerm === 0)) throw badMessage("only index 0 has term 0");
-  for (const entry of entries) {
-    if (entry.term < term || entry.term === 0) throw badMessage("terms of entries rise from 1");
-    term = entry.term;
-  }
-  if (term > envelope.term) throw badMessage("an entry's term is above the message's");
-  return {
+  return checkedAppendEntries({
     type: "AppendEntries",
     ...envelope,
     leaderId: senderOf(fields, "leaderId", envelope),
     prevLogIndex,
     prevLogTerm,
     leaderCommit: fields.count("leaderCommit"),
-    heartbeatMs: heartbeatOf(fields),
+    heartbeatMs: fields.countOr("heartbeatMs", 0),
     ...(fields.has("logClusterId") && { logClusterId: fields.text("logClusterId") }),
     round: fields.countOr("round", 0),
     entries,
-  };
+  });
+}
+
+/** What holds for every AppendEntries of a leader, however it came. */
+export function checkedAppendEntries(message: AppendEntries): AppendEntries {
+  const { prevLogIndex, prevLogTerm, entries } = message;
+  let term = prevLogTerm;
+  if ((prevLogIndex === 0) !== (prevLogTerm === 0)) throw badMessage("only index 0 has term 0");
+  for (const entry of entries) {
+    if (entry.term < term || entry.term === 0) throw badMessage("terms of entries rise from 1");
+    term = entry.term;
+  }
+  if (term > message.term) throw badMessage("an entry's term is above the message's");
+  if (message.heartbeatMs > longestHeartbeatMs)
+    throw badMessage(`field "heartbeatMs" is above ${longestHeartbeatMs}`);
+  return message;
 }
 
 function decodeForward(fields: Fields, from: NodeId, to: NodeId): Forward {

@@ -12,12 +12,12 @@ export interface Write {
 
 /**
  * Group commit: everything that came while one write was under way goes into the next, as one transaction and one
- * sync. What was applied meanwhile rides along, with the applied index.
+ * sync. What was applied meanwhile rides along when it is due, with the applied index.
  */
 export class Writer {
   readonly #storage: DurableStorage;
   readonly #log: LogStore;
-  readonly #flushApplied: () => void;
+  readonly #flushApplied: (all: boolean) => void;
   readonly #written: (number: number) => void;
   readonly #failed: (error: unknown) => void;
   #queue: Write[] = [];
@@ -28,8 +28,8 @@ export class Writer {
     storage: DurableStorage,
     log: LogStore,
     hooks: {
-      /** Writes what was applied since the last time. Inside the transaction, after the entries. */
-      readonly flushApplied: () => void;
+      /** Writes what was applied since the last time: all of it, or when it is due. Inside the transaction, after the entries. */
+      readonly flushApplied: (all: boolean) => void;
       /** Everything up to this number is durable. */
       readonly written: (number: number) => void;
       readonly failed: (error: unknown) => void;
@@ -55,9 +55,9 @@ export class Writer {
     this.#queue.push(write);
   }
 
-  /** Starts the next group unless one is under way. `force`: even when only applied state waits to be written. */
-  start(now: number, force = false): void {
-    if (this.#startedAt !== null || (this.#queue.length === 0 && !force)) return;
+  /** Starts the next group unless one is under way. `all`: with whatever was applied, even when nothing else waits. */
+  start(now: number, all = false): void {
+    if (this.#startedAt !== null || (this.#queue.length === 0 && !all)) return;
     const group = this.#queue;
     this.#queue = [];
     this.#startedAt = now;
@@ -68,7 +68,7 @@ export class Writer {
           if (hardState) this.#log.saveHardState(hardState);
           this.#log.append(entries);
         }
-        this.#flushApplied();
+        this.#flushApplied(all);
       });
     } catch (error) {
       this.#failed(error);

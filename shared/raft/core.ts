@@ -40,6 +40,11 @@ export interface RaftSettings {
   readonly maxInflightBytes: number;
   /** Proposals are refused while more than this waits to be committed. */
   readonly maxUncommittedBytes: number;
+  /**
+   * So long may a follower's news of a commit wait for a message with entries to ride on, unless it is known to wait
+   * for it. 0: not at all.
+   */
+  readonly commitNoticeMs: number;
 }
 
 /** Limits that suit a LAN and a megabyte a command; timings are the host's to choose. */
@@ -49,6 +54,7 @@ export const defaultLimits = {
   maxInflightMessages: 4,
   maxInflightBytes: 4 << 20,
   maxUncommittedBytes: 32 << 20,
+  commitNoticeMs: 0,
 } as const;
 
 export interface PendingRead {
@@ -78,6 +84,8 @@ export interface LeaderState {
   round: number;
   roundOpen: boolean;
   heartbeatDue: boolean;
+  /** When followers that have not been told of a commit are told; Infinity when there is none. */
+  commitNoticeAt: number;
   reads: PendingRead[];
   transfer: Transfer | null;
   /** Of entries of this term; never less than what is uncommitted of them. */

@@ -19,6 +19,7 @@ const moments = new Set([
   "electionDeadline",
   "leaderContactAt",
   "heartbeatDeadline",
+  "commitNoticeAt",
   "deadline",
   "contactAt",
   "movedAt",

@@ -20,6 +20,8 @@ export interface Progress {
   ackedRound: number;
   sentRound: number;
   sentCommit: LogIndex;
+  /** It waits to hear that the log is committed up to here: a client of its own does. */
+  awaitedCommit: LogIndex;
   /** When entries were last sent, or acknowledged: past a limit they are taken for lost. */
   movedAt: number;
   /** What one message may hold: halved by every loss, so that it fits through a slow link in time. */
@@ -52,6 +54,7 @@ export function createProgress(id: NodeId, nextIndex: LogIndex, now: number, max
     ackedRound: 0,
     sentRound: 0,
     sentCommit: 0,
+    awaitedCommit: 0,
     movedAt: now,
     maxBytes,
   };
@@ -108,6 +111,13 @@ export function recordAcknowledged(
     progress.inflight.shift();
   }
   return advanced;
+}
+
+/** A follower is to hear without delay that the log is committed up to `index`. */
+export function recordAwaited(progress: readonly Progress[], follower: NodeId, index: LogIndex): void {
+  for (const one of progress) {
+    if (one.id === follower) one.awaitedCommit = Math.max(one.awaitedCommit, index);
+  }
 }
 
 /**

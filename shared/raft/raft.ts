@@ -38,10 +38,13 @@ import type {
   HardState,
   LogIndex,
   Message,
+  NodeId,
   Persist,
   RaftEvent,
   RaftView,
+  RoleName,
   StepResult,
+  Term,
   TermRun,
   Work,
 } from "./types.ts";
@@ -126,7 +129,7 @@ export class Raft {
         this.#onDeadline();
         return accepted;
       case "propose":
-        return propose(core, event.proposals);
+        return propose(core, event.proposals, event.awaitedBy);
       case "read":
         onRead(core, event.readId);
         return accepted;
@@ -186,7 +189,7 @@ export class Raft {
   #onDeadline(): void {
     const core = this.#core;
     const { state, settings } = core;
-    const lateMs = state.now - this.#deadline();
+    const lateMs = state.now - this.#promisedDeadline();
     if (lateMs < 0) return;
     if (lateMs > settings.heartbeatMs && !state.lateWakeGranted) {
       this.#onLateWake(lateMs);
@@ -234,6 +237,13 @@ export class Raft {
   }
 
   #deadline(): number {
+    const { role } = this.#core.state;
+    const promised = this.#promisedDeadline();
+    return role.type === "leader" ? Math.min(promised, role.commitNoticeAt) : promised;
+  }
+
+  /** Without the news of a commit, which is a courtesy: that it is late does not say that this node slept. */
+  #promisedDeadline(): number {
     const { state } = this.#core;
     if (state.role.type !== "leader") return state.electionDeadline;
     return Math.min(
@@ -284,18 +294,44 @@ export class Raft {
     return hard ? { number, hardState: hardState(state), entries } : { number, entries };
   }
 
+  /** As in `view`; what is asked for in every turn can be had without the rest. */
+  get role(): RoleName {
+    const { type } = this.#core.state.role;
+    return type === "leader" ? "Leader" : type === "candidate" ? "Candidate" : "Follower";
+  }
+
+  get term(): Term {
+    return this.#core.state.term;
+  }
+
+  get leader(): NodeId | null {
+    return this.#core.state.leader;
+  }
+
+  get durableIndex(): LogIndex {
+    return this.#core.state.log.durableIndex;
+  }
+
+  get configuration(): Configuration | null {
+    return configurationOf(this.#core.state);
+  }
+
+  get configurationIndex(): LogIndex {
+    return this.#core.state.configurations.at(-1)?.index ?? 0;
+  }
+
   view(): RaftView {
     const { state } = this.#core;
     const { role, log } = state;
     return {
-      role: role.type === "leader" ? "Leader" : role.type === "candidate" ? "Candidate" : "Follower",
+      role: this.role,
       term: state.term,
       leader: state.leader,
       lastIndex: log.lastIndex,
       durableIndex: log.durableIndex,
       commitIndex: state.commitIndex,
-      configuration: configurationOf(state),
-      configurationIndex: state.configurations.at(-1)?.index ?? 0,
+      configuration: this.configuration,
+      configurationIndex: this.configurationIndex,
       peers:
         role.type === "leader"
           ? role.progress.map((progress) => ({

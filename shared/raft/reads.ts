@@ -1,5 +1,6 @@
 import type { Core, LeaderState, PendingRead } from "./core.ts";
 import { answerRead, configurationOf, refuseRead } from "./core.ts";
+import { recordAwaited } from "./progress.ts";
 import { quorumValue } from "./quorum.ts";
 import type { ReadIndexRequest, ReadIndexResponse } from "./types.ts";
 
@@ -54,6 +55,7 @@ function startConfirmation(core: Core, leader: LeaderState, read: PendingRead): 
   }
   read.readIndex = core.state.commitIndex;
   read.round = leader.round;
+  if (read.from !== null) recordAwaited(leader.progress, read.from, read.readIndex);
 }
 
 export function answerConfirmedReads(core: Core): void {

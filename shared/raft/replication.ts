@@ -15,6 +15,7 @@ import type { Progress } from "./progress.ts";
 import {
   createProgress,
   recordAcknowledged,
+  recordAwaited,
   recordLost,
   recordRejected,
   recordSent,
@@ -28,6 +29,7 @@ import type {
   AppendEntries,
   AppendEntriesResponse,
   EntryRange,
+  LogIndex,
   NodeId,
   Proposal,
   StepResult,
@@ -50,6 +52,7 @@ export function becomeLeader(core: Core): void {
     round: 0,
     roundOpen: false,
     heartbeatDue: true,
+    commitNoticeAt: Number.POSITIVE_INFINITY,
     reads: [],
     transfer: null,
     uncommittedBytes: 0,
@@ -89,7 +92,7 @@ export function followConfiguration(core: Core, leader: LeaderState): void {
   }
 }
 
-export function propose(core: Core, proposals: readonly Proposal[]): StepResult {
+export function propose(core: Core, proposals: readonly Proposal[], awaitedBy?: NodeId): StepResult {
   const { state, settings } = core;
   if (state.role.type !== "leader") return { accepted: false, reason: "not-leader" };
   if (state.stalled) return { accepted: false, reason: "stalled" };
@@ -101,6 +104,7 @@ export function propose(core: Core, proposals: readonly Proposal[]): StepResult 
     const entry = createEntry(core, "command", size + entryOverheadBytes, data === undefined ? {} : { data });
     addEntry(core, entry);
   }
+  if (awaitedBy !== undefined) recordAwaited(state.role.progress, awaitedBy, state.log.lastIndex);
   trace(core, { type: "appended", first, last: state.log.lastIndex, term: state.term, leader: true });
   return { accepted: true, first, term: state.term };
 }
@@ -329,6 +333,24 @@ export function flushLeader(core: Core): void {
   for (const progress of leader.progress) flushPeer(core, leader, progress);
   leader.heartbeatDue = false;
   leader.roundOpen = false;
+  const isUntold = leader.progress.some((progress) => untoldCommit(core, progress) > 0);
+  if (!isUntold) leader.commitNoticeAt = Number.POSITIVE_INFINITY;
+  else if (leader.commitNoticeAt <= state.now || leader.commitNoticeAt === Number.POSITIVE_INFINITY)
+    leader.commitNoticeAt = state.now + core.settings.commitNoticeMs;
+}
+
+/** The commit index that a follower holds and has not been told of; 0 when it has, or cannot be. */
+function untoldCommit({ state }: Core, progress: Progress): LogIndex {
+  const commitKnown = Math.min(state.commitIndex, progress.matchIndex);
+  return progress.state === "replicate" && commitKnown > progress.sentCommit ? commitKnown : 0;
+}
+
+/** Entries carry the commit index along: a message for it alone waits a while for some, unless somebody waits for it. */
+function isCommitNoticeDue(core: Core, leader: LeaderState, progress: Progress): boolean {
+  const untold = untoldCommit(core, progress);
+  if (untold === 0) return false;
+  if (core.settings.commitNoticeMs === 0 || leader.commitNoticeAt <= core.state.now) return true;
+  return progress.awaitedCommit > progress.sentCommit;
 }
 
 function flushPeer(core: Core, leader: LeaderState, progress: Progress): void {
@@ -344,11 +366,8 @@ function flushPeer(core: Core, leader: LeaderState, progress: Progress): void {
     sent = true;
   }
   if (sent) return;
-  const commitKnown = Math.min(state.commitIndex, progress.matchIndex);
   const due =
-    leader.heartbeatDue ||
-    progress.sentRound < leader.round ||
-    (progress.state === "replicate" && commitKnown > progress.sentCommit);
+    leader.heartbeatDue || progress.sentRound < leader.round || isCommitNoticeDue(core, leader, progress);
   if (!due) return;
   // A heartbeat asks about what is certain; while probing it is itself a probe.
   const prev = progress.state === "probe" ? progress.nextIndex - 1 : progress.matchIndex;

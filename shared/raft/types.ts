@@ -165,7 +165,8 @@ export type RaftEvent =
   | { readonly type: "message"; readonly message: Message }
   /** `Work.deadline` has been reached. Early or repeated calls do nothing. */
   | { readonly type: "deadline" }
-  | { readonly type: "propose"; readonly proposals: readonly Proposal[] }
+  /** `awaitedBy`: the follower whose client waits for it. */
+  | { readonly type: "propose"; readonly proposals: readonly Proposal[]; readonly awaitedBy?: NodeId }
   /** Ask for a read index; answered in `Work.reads` under the same id. */
   | { readonly type: "read"; readonly readId: number }
   /** `Work.persist` of this number, and so all before it, is durable. */

@@ -75,18 +75,20 @@ export function bodyOf(entry: UncountedEntry): Uint8Array {
 /** Adds the bindings of one row, in the order of `ENTRY_COLUMNS`. */
 export function bindEntry(entry: LogEntry, body: Uint8Array, bindings: SqlBinding[]): void {
   const { origin, schema, time } = entry.data;
-  const numbers =
-    origin === null ? [schema, time] : [schema, time, origin.boot, origin.sequence, origin.floor];
   // SQLite would store a fraction as such, and the row would be refused as damaged at the next start.
   invariant(
-    numbers.every(Number.isSafeInteger),
+    Number.isSafeInteger(schema) && Number.isSafeInteger(time) && (origin === null || isWhole(origin)),
     "entries hold whole numbers",
-    () => `entry ${entry.index}: ${numbers}`,
+    () => `entry ${entry.index}: ${JSON.stringify({ schema, time, origin })}`,
   );
   bindings.push(entry.index, entry.term, KIND_NUMBERS[entry.kind], schema, time, entry.ordinal);
   if (origin === null) bindings.push(null, null, null, null);
   else bindings.push(origin.node, origin.boot, origin.sequence, origin.floor);
   bindings.push(entryChecksum(entry, entry.ordinal, body), body);
+}
+
+function isWhole({ boot, sequence, floor }: Origin): boolean {
+  return Number.isSafeInteger(boot) && Number.isSafeInteger(sequence) && Number.isSafeInteger(floor);
 }
 
 /** Reads a row back. Throws `storage-damaged` unless it is exactly what was written. */

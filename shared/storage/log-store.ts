@@ -198,7 +198,7 @@ export class LogStore {
         () => `entry ${entry.index} of term ${entry.term}, the stored term is ${this.#hardState.term}`,
       );
       const bytes = bodyOf(entry);
-      const placed: LogEntry = { ...entry, data: { ...entry.data, bytes }, ordinal: this.#summary.commands };
+      const placed = place(entry, bytes, this.#summary.commands);
       bindEntry(placed, bytes, bindings);
       this.#summary.add(placed);
       counted.push(placed);
@@ -288,6 +288,16 @@ export class LogStore {
     const entry = entryAt(this.#sql, index);
     return entry.ordinal + (entry.kind === "command" ? 1 : 0);
   }
+}
+
+/** The entry as it is stored: one that has its place already, as nearly all have, is not made again. */
+function place(
+  entry: UncountedEntry & { readonly ordinal?: number },
+  bytes: Uint8Array,
+  ordinal: number,
+): LogEntry {
+  if (entry.ordinal === ordinal && entry.data.bytes === bytes) return entry as LogEntry;
+  return { ...entry, data: { ...entry.data, bytes }, ordinal };
 }
 
 function create(storage: DurableStorage, identity: StoreIdentity): void {

@@ -49,12 +49,12 @@ let notebook: Notebook;
 let applier: Applier;
 let heard: [string, unknown][];
 
-function boot(on: CrashingStorage): void {
+function boot(on: CrashingStorage, machine = new Notebook(), flushEntries?: number): void {
   storage = on;
   log = openLog(storage);
   tail = new LogTail(log);
-  notebook = new Notebook();
-  applier = new Applier(storage, notebook, log, tail);
+  notebook = machine;
+  applier = new Applier(storage, notebook, log, tail, flushEntries);
   heard = [];
 }
 
@@ -69,7 +69,7 @@ const append = (...entries: readonly LogEntry[]) => {
 };
 const applySome = () => applier.applySome((entry, result) => heard.push([textOf(entry), result]));
 const flush = async () => {
-  storage.transactionSync(() => applier.flush());
+  storage.transactionSync(() => applier.flush(true));
   await storage.sync();
 };
 
@@ -124,6 +124,62 @@ test("large commands are applied fewer at a time, but at least one", () => {
   expect(applier.applied).toBe(6);
 });
 
+describe("a state machine that keeps nothing", () => {
+  class Memory extends Notebook {
+    readonly volatile = true;
+    override flush(): void {}
+  }
+  const bootMemory = (on: CrashingStorage) => boot(on, new Memory());
+
+  /** Four entries, of which three are applied and written. */
+  const fill = async () => {
+    bootMemory(new CrashingStorage());
+    storage.transactionSync(() => log.saveHardState({ term: 5, votedFor: null }));
+    append(
+      commandEntry(1, { from: origin(1), text: "one" }),
+      commandEntry(2, { from: origin(2), text: "two" }),
+      commandEntry(3, { from: origin(1), text: "one" }),
+      commandEntry(4, { from: origin(3), text: "three" }),
+    );
+    applier.commitTo(3);
+    applySome();
+    await flush();
+    expect(log.applied).toBe(3);
+  };
+  beforeEach(fill);
+
+  test("has the whole log applied again at every start, each command once", () => {
+    bootMemory(storage.crash(() => 0, "none"));
+    expect(notebook.openedAt).toBe(0);
+    expect(applier).toMatchObject({ applied: 0, isBehind: true, isDirty: false });
+    applySome();
+    expect(notebook.applied).toEqual(["one", "two"]);
+    expect(applier).toMatchObject({ applied: 3, isBehind: false, isDirty: false });
+  });
+
+  test("is told of nobody's command for a second time", () => {
+    bootMemory(storage.crash(() => 0, "none"));
+    applier.commitTo(4);
+    applySome();
+    expect(notebook.applied).toEqual(["one", "two", "three"]);
+    expect(heard).toEqual([["three", "did three"]]);
+  });
+
+  test("leaves what is stored as it would be without the restart", async () => {
+    const finish = async () => {
+      applier.commitTo(4);
+      applySome();
+      await flush();
+      return [log.applied, storage.sql.exec("SELECT * FROM sessions").toArray()];
+    };
+    const straight = await finish();
+    await fill();
+    bootMemory(storage.crash(() => 0, "none"));
+    expect(await finish()).toEqual(straight);
+    expect(straight[0]).toBe(4);
+  });
+});
+
 describe("state, sessions and applied index", () => {
   beforeEach(async () => {
     append(
@@ -155,7 +211,7 @@ describe("state, sessions and applied index", () => {
     await flush();
     applier.commitTo(3);
     applySome();
-    storage.transactionSync(() => applier.flush());
+    storage.transactionSync(() => applier.flush(true));
     boot(storage.crash(() => 0, "none"));
     expect(applier.applied).toBe(1);
     applier.commitTo(3);
@@ -168,10 +224,36 @@ describe("state, sessions and applied index", () => {
   test("are not written again without need", () => {
     applier.commitTo(3);
     applySome();
-    storage.transactionSync(() => applier.flush());
+    storage.transactionSync(() => applier.flush(true));
     const before = storage.unsynced;
-    storage.transactionSync(() => applier.flush());
+    storage.transactionSync(() => applier.flush(true));
     expect(storage.unsynced - before).toBeLessThanOrEqual(1);
     expect(notebook.written).toEqual(["one", "two"]);
+  });
+
+  test("wait until it is worth it, by their number", () => {
+    boot(storage, new Notebook(), 3);
+    for (const [commit, written] of [
+      [2, []],
+      [3, ["one", "two"]],
+    ] as const) {
+      applier.commitTo(commit);
+      applySome();
+      storage.transactionSync(() => applier.flush(false));
+      expect(notebook.written).toEqual(written);
+      expect(applier.isDirty).toBe(written.length === 0);
+    }
+  });
+
+  test("or by their size", () => {
+    append({ ...commandEntry(4), size: 2 << 20 });
+    applier.commitTo(3);
+    applySome();
+    storage.transactionSync(() => applier.flush(false));
+    expect(applier.isDirty).toBe(true);
+    applier.commitTo(4);
+    applySome();
+    storage.transactionSync(() => applier.flush(false));
+    expect(applier.isDirty).toBe(false);
   });
 });

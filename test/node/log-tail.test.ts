@@ -108,7 +108,7 @@ describe("old entries", () => {
     expect(indexes(read())).toEqual(span(1, 20));
     expect(read().map(({ size }) => size === mebibyte)).toEqual(span(1, 20).map((index) => index > 5));
     tail.evict(20);
-    expect(read().filter(({ size }) => size === mebibyte)).toHaveLength(8);
+    expect(read().filter(({ size }) => size === mebibyte)).toHaveLength(2);
     tail.evict(20);
     expect(read().map(textOf)).toEqual(entries.map(textOf));
   });
@@ -117,11 +117,34 @@ describe("old entries", () => {
     const tail = large(0, 20);
     stageAll(
       tail,
-      span(2, 9).map((index) => ({ ...commandEntry(index, { term: 2 }), size: mebibyte / 2 })),
+      span(2, 9).map((index) => ({ ...commandEntry(index, { term: 2 }), size: mebibyte / 10 })),
     );
     save(...span(1, 9).map((index) => commandEntry(index, { text: "stored" })));
     tail.evict(9);
     expect(tail.read(1, 9, everything).map(textOf)).not.toContain("stored");
+  });
+
+  test("go thousands at a time, and the rest stays where it was", () => {
+    const tail = new LogTail(store);
+    const entries = stageAll(
+      tail,
+      span(1, 5000).map((index) => ({ ...commandEntry(index), size: 4096 })),
+    );
+    save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
+    for (let needed = 500; needed <= 5000; needed += 500) {
+      tail.evict(needed);
+      expect(tail.lastIndex).toBe(5000);
+      const inMemory = tail.read(1, 5000, everything).filter(({ size }) => size === 4096);
+      expect(indexes(inMemory)).toEqual(span(Math.min(needed, 5000 - 512) + 1, 5000));
+      expect(inMemory.map(textOf)).toEqual(entries.slice(-inMemory.length).map(textOf));
+    }
+    stageAll(tail, [commandEntry(4900, { term: 2, text: "again" })]);
+    expect(tail.lastIndex).toBe(4900);
+    expect(tail.read(4898, 4900, everything).map(textOf)).toEqual([
+      ...entries.slice(4897, 4899).map(textOf),
+      "again",
+    ]);
+    expect(tail.ordinalAfter(4900)).toBe(4900);
   });
 
   test("that were let go can still be replaced", () => {

@@ -92,3 +92,23 @@ test("a person who asks for a vote in a candidate's name takes no answer from th
     { type: "RequestVoteResponse", voteGranted: true, term: term + 1 },
   ]);
 });
+
+test("a turn that takes long to apply is not taken for a disk that does not write", async () => {
+  const world = await cluster(["A"]);
+  const { leader } = world;
+  const { store } = leader;
+  const apply = store.apply.bind(store);
+  store.apply = (entry) => {
+    leader.workedMs += 3 * leader.timings.electionTimeoutMinMs;
+    return apply(entry);
+  };
+  const { term } = leader.status;
+  const first = leader.execute("SET x=1");
+  // While the first is written: it begins its write in the turn that applies the first.
+  await world.run(0.2);
+  const second = leader.execute("SET x=2");
+  for (const command of [first, second]) await world.answer(command);
+  await world.run(100);
+  expect(leader.status).toMatchObject({ state: "Leader", term });
+  expect(leader.eventsOf("stepped-down")).toEqual([]);
+});

@@ -6,6 +6,11 @@ import { makeCrashingStorage, makeNodeStorage } from "./support.ts";
 
 testStorage("NodeStorage", makeNodeStorage, true);
 testStorage("CrashingStorage", () => makeCrashingStorage(), true);
+testStorage(
+  "CrashingStorage, copied by statements",
+  () => makeCrashingStorage(undefined, { copies: "statements" }),
+  true,
+);
 
 /** Broken adapters, and the check that must catch each. */
 const mutants: readonly {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { NodeStorageOptions } from "../../ec2-node/storage.ts";
 import { openNodeStorage } from "../../ec2-node/storage.ts";
 import type { UncountedEntry } from "../../shared/storage/entry.ts";
+import type { CrashingStorageOptions } from "../../sim/crashing-storage.ts";
 import { CrashingStorage } from "../../sim/crashing-storage.ts";
 import { PowerLossDisk } from "./power-loss.ts";
 import type { StorageUnderTest } from "./storage-conformance.ts";
@@ -54,8 +55,9 @@ export async function makeNodeStorage(): Promise<StorageUnderTest> {
 /** The simulator's adapter; `wrap` makes a broken one of it. */
 export async function makeCrashingStorage(
   wrap: (storage: CrashingStorage) => CrashingStorage = (storage) => storage,
+  options?: CrashingStorageOptions,
 ): Promise<StorageUnderTest> {
-  let storage = wrap(new CrashingStorage());
+  let storage = wrap(new CrashingStorage(options));
   const replace = (next: CrashingStorage) => {
     storage = wrap(next);
     return storage;

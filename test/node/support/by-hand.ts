@@ -54,7 +54,7 @@ export function messagesOf(reply: Waiting<ExchangeReply>): Fields[] {
 }
 
 export function bodyOf(reply: Waiting<ExchangeReply>): Fields {
-  return JSON.parse(reply.value.body) as Fields;
+  return JSON.parse(String(reply.value.body)) as Fields;
 }
 
 /** One message by its own route, as a person with curl would send it. */

@@ -48,9 +48,12 @@ export class Machine {
   /** Why the node has given up; null while it has not. */
   fatal: unknown = null;
   turns = 0;
+  /** What turns have taken beyond that, by this machine's clock: a test adds to it in the midst of one. */
+  workedMs = 0;
   storage: CrashingStorage;
   readonly #world: Surroundings;
   #node: RaftNode | null = null;
+  #store = new KeyValueStore();
   /** Of the process: what an earlier one still had under way does nothing any more. */
   #boot = 0;
   #timer = 0;
@@ -89,11 +92,17 @@ export class Machine {
     return this.#node;
   }
 
+  /** What the present process has applied. */
+  get store(): KeyValueStore {
+    return this.#store;
+  }
+
   // ---- power, process, disk ----
 
   async start(): Promise<void> {
     const boot = ++this.#boot;
     this.#opening = true;
+    this.#store = new KeyValueStore();
     this.#node = await RaftNode.open({
       id: this.id,
       peers: this.peers.map((id) => ({ address: addressOf(id), id: null })),
@@ -101,7 +110,7 @@ export class Machine {
       fallbackAddress: () => this.address,
       timings: this.timings,
       storage: this.storage,
-      stateMachine: new KeyValueStore(),
+      stateMachine: this.#store,
       host: this.#host(boot),
       onEvent: ({ trace }) => this.events.push(trace),
       onFatal: (error) => {
@@ -158,7 +167,7 @@ export class Machine {
       transport: {
         post: (address, body, timeoutMs) =>
           new Promise((resolve, reject) => {
-            this.#world.post({ from: this, address, body, timeoutMs }, (end) =>
+            this.#world.post({ from: this, address, body: String(body), timeoutMs }, (end) =>
               run(() => end(resolve, reject)),
             );
           }),
@@ -167,13 +176,17 @@ export class Machine {
         set: (at, wake) => {
           const setting = ++this.#timer;
           if (at === Number.POSITIVE_INFINITY) return;
-          scheduler.at(at, () => run(() => setting === this.#timer && wake()));
+          const due = Math.max(scheduler.now, at - this.workedMs);
+          scheduler.at(due, () => run(() => setting === this.#timer && wake()));
         },
         clear: () => {
           this.#timer++;
         },
       },
-      clock: { now: () => scheduler.now, wallTime: () => Math.floor(1_700_000_000_000 + scheduler.now) },
+      clock: {
+        now: () => scheduler.now + this.workedMs,
+        wallTime: () => Math.floor(1_700_000_000_000 + scheduler.now),
+      },
       defer: (task) =>
         scheduler.after(turnMs, () =>
           run(() => {

@@ -1,0 +1,129 @@
+import { request } from "node:http";
+import type { Socket } from "node:net";
+import type { ExchangeBody, TransportReply } from "../shared/node/ports.ts";
+import { TransportError } from "../shared/node/ports.ts";
+import { encodeFrame, FrameReader, PEER_PROTOCOL } from "./peer-frames.ts";
+
+/** Where a peer is asked for a stream, and with what. */
+export interface StreamTarget {
+  readonly host: string;
+  readonly port: string;
+  readonly path: string;
+  /** Value of the authorization header; undefined for none. */
+  readonly authorization: string | undefined;
+}
+
+export interface StreamHooks {
+  /** It can carry the next call. */
+  readonly onIdle: (stream: PeerStream) => void;
+  /** It has ended, for whatever reason. */
+  readonly onEnd: (stream: PeerStream) => void;
+}
+
+interface Call {
+  resolve(reply: TransportReply): void;
+  reject(error: TransportError): void;
+  timer: NodeJS.Timeout;
+}
+
+/** TCP's own: finds a peer whose machine vanished. */
+const TCP_KEEP_ALIVE_MS = 5_000;
+
+/**
+ * A connection kept for exchanges with one peer: HTTP's upgrade, then frames. It carries one call at a time, as a
+ * connection of HTTP does, so that what waits for a slow disk never stands in the way of a heartbeat; next to HTTP it
+ * saves the heads of requests and replies and the objects that are made of them.
+ */
+export class PeerStream {
+  readonly #socket: Socket;
+  readonly #address: string;
+  readonly #hooks: StreamHooks;
+  #call: Call | null = null;
+  #failure: TransportError | null = null;
+
+  constructor(socket: Socket, address: string, replyLimitBytes: number, hooks: StreamHooks) {
+    this.#socket = socket;
+    this.#address = address;
+    this.#hooks = hooks;
+    const reader = new FrameReader(replyLimitBytes, {
+      frame: (status, body) => this.#finish(status, body),
+      badText: () => this.#fail("broken", "the reply is not UTF-8"),
+      tooLarge: () => this.#fail("broken", `the reply is larger than ${replyLimitBytes} bytes`),
+    });
+    socket.setNoDelay(true).setKeepAlive(true, TCP_KEEP_ALIVE_MS).setTimeout(0);
+    socket.on("data", (chunk: Buffer) => reader.push(chunk));
+    socket.on("error", (error) => this.#fail("broken", error.message));
+    socket.on("close", () => this.#fail("broken", "the connection closed before the whole reply came"));
+  }
+
+  /** Makes one call; none may be under way. Rejects with a TransportError. */
+  post(body: ExchangeBody, timeoutMs: number): Promise<TransportReply> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) throw this.#failure;
+      const late = () => this.#fail("timeout", `no reply within ${timeoutMs} ms`);
+      this.#call = { resolve, reject, timer: setTimeout(late, timeoutMs) };
+      this.#socket.write(encodeFrame(0, body));
+    });
+  }
+
+  destroy(why: string): void {
+    this.#fail("broken", why);
+  }
+
+  #finish(status: number, body: ExchangeBody): void {
+    const call = this.#call;
+    if (call === null) {
+      this.#fail("broken", "a reply came that nobody asked for");
+      return;
+    }
+    this.#call = null;
+    clearTimeout(call.timer);
+    call.resolve({ status, body });
+    this.#hooks.onIdle(this);
+  }
+
+  #fail(failure: "timeout" | "broken", why: string): void {
+    if (this.#failure !== null) return;
+    this.#failure = new TransportError(failure, `${this.#address}: ${why}`);
+    // What may still arrive belongs to nobody.
+    this.#socket.destroy();
+    this.#hooks.onEnd(this);
+    const call = this.#call;
+    this.#call = null;
+    if (call === null) return;
+    clearTimeout(call.timer);
+    call.reject(this.#failure);
+  }
+}
+
+/**
+ * Asks a peer for a stream. Resolves with its socket, or with null when the peer answers otherwise: then it, or
+ * whoever stands in front of it, speaks plain HTTP only. Rejects with the error of the connection, or with a
+ * TransportError of `timeout`.
+ */
+export function openStream(
+  target: StreamTarget,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket | null> {
+  const { host, port, path, authorization } = target;
+  return new Promise((resolve, reject) => {
+    const headers = {
+      connection: "upgrade",
+      upgrade: PEER_PROTOCOL,
+      ...(authorization !== undefined && { authorization }),
+    };
+    const call = request({ agent: false, host, port, path, method: "GET", headers, signal });
+    const timer = setTimeout(() => {
+      call.destroy(new TransportError("timeout", `no reply within ${timeoutMs} ms`));
+    }, timeoutMs);
+    call.on("upgrade", (_reply, socket) => resolve(socket as Socket));
+    call.on("response", (reply) => {
+      resolve(null);
+      reply.destroy();
+    });
+    call.on("error", reject);
+    call.on("close", () => clearTimeout(timer));
+    call.end();
+  });
+}

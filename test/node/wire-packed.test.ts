@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { RaftLiteError } from "../../shared/errors.ts";
+import type { ExchangeRequest } from "../../shared/node/wire.ts";
+import { decodeRequest, encodeExchange } from "../../shared/node/wire.ts";
+import { packExchange, unpackRequest, unpackResponse } from "../../shared/node/wire-packed.ts";
+import { anyExchange } from "./support/arbitrary-messages.ts";
+
+const head = { version: 1, clusterId: "c", id: "A", storeId: "s", to: "http://n" };
+const kindAt = 1 + 4 + JSON.stringify(head).length;
+
+/** What a decoder says to bytes: an exchange, or the one refusal there is. */
+function unpacked(bytes: Uint8Array): ExchangeRequest | null {
+  try {
+    return unpackRequest(bytes, "N");
+  } catch (error) {
+    expect(error).toBeInstanceOf(RaftLiteError);
+    expect(error).toMatchObject({ code: "bad-message", status: 400 });
+    return null;
+  }
+}
+
+test("what is sent arrives as it was, and as JSON would have brought it", () => {
+  fc.assert(
+    fc.property(anyExchange, (exchange) => {
+      const bytes = packExchange(exchange);
+      expect(unpackRequest(bytes, "N")).toEqual(exchange);
+      expect(unpackRequest(bytes, "N")).toEqual(decodeRequest(encodeExchange(exchange), "N"));
+      const { to: _to, toStoreId: _toStoreId, ...response } = exchange;
+      expect(unpackResponse(packExchange(response), "N")).toEqual(response);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("what stands in other memory before and after it does not matter", () => {
+  fc.assert(
+    fc.property(anyExchange, (exchange) => {
+      const bytes = packExchange(exchange);
+      const larger = new Uint8Array(bytes.length + 20).fill(0xb1);
+      larger.set(bytes, 7);
+      expect(unpackRequest(larger.subarray(7, 7 + bytes.length), "N")).toEqual(exchange);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("a part of it is refused, or is the messages that it holds whole", () => {
+  fc.assert(
+    fc.property(anyExchange, fc.nat(), (exchange, cut) => {
+      const bytes = packExchange(exchange);
+      const part = unpacked(bytes.subarray(0, cut % bytes.length));
+      if (part !== null) expect(part.messages).toEqual(exchange.messages.slice(0, part.messages.length));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("whatever is changed in it, it is read or refused", () => {
+  fc.assert(
+    fc.property(
+      anyExchange,
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1 }),
+      (exchange, changes) => {
+        const bytes = packExchange(exchange);
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        unpacked(bytes);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test("a message of an unknown kind is passed over", () => {
+  const messages = [{ type: "TimeoutNow", from: "A", to: "N", term: 3 }] as const;
+  const bytes = packExchange({ ...head, messages });
+  const more = Uint8Array.of(
+    ...bytes.subarray(0, kindAt),
+    99,
+    3,
+    0,
+    0,
+    0,
+    1,
+    2,
+    3,
+    ...bytes.subarray(kindAt),
+  );
+  expect(unpackRequest(more, "N").messages).toEqual(messages);
+});
+
+test.each([
+  ["nothing", []],
+  ["JSON", [...new TextEncoder().encode("{}")]],
+  ["a length that is a lie", [0xb1, 255, 255, 255, 255]],
+])("%s is no packed exchange", (_what, bytes) => {
+  expect(unpacked(Uint8Array.from(bytes))).toBeNull();
+});
+
+test("terms that fall along the entries are refused, as in JSON", () => {
+  const entries = [5, 4].map((term, at) => {
+    const data = { time: 1, origin: null, schema: 1, bytes: Uint8Array.of(120) };
+    return { index: 8 + at, term, kind: "command" as const, size: 65, data };
+  });
+  const append = {
+    type: "AppendEntries" as const,
+    from: "A",
+    to: "N",
+    term: 5,
+    leaderId: "A",
+    prevLogIndex: 7,
+  };
+  const rest = { prevLogTerm: 4, leaderCommit: 0, heartbeatMs: 100, round: 1, entries };
+  expect(unpacked(packExchange({ ...head, messages: [{ ...append, ...rest }] }))).toBeNull();
+  expect(
+    unpacked(packExchange({ ...head, messages: [{ ...append, ...rest, entries: [entries[1]!] }] })),
+  ).not.toBeNull();
+});
