@@ -12,6 +12,9 @@ export const LOCAL_HOST = "127.0.0.1";
 /** Below the working directory; each node has a directory of its own in it, named by its id. */
 export const DEFAULT_DATA_DIRECTORY = ".raft-lite";
 
+/** Within a node's data directory: what it did, for `raft-lite verify`. */
+export const TRACE_DIRECTORY = "trace";
+
 /** The smallest cluster that survives a crash. */
 export const DEFAULT_NODES = 3;
 

@@ -1,27 +1,51 @@
+import type { OwnRoutes } from "../shared/http/handler.ts";
 import { createHandler } from "../shared/http/handler.ts";
+import type { Timings } from "../shared/node/defaults.ts";
 import type { NodeEventSink } from "../shared/node/events.ts";
 import { RaftNode } from "../shared/node/node.ts";
+import type { ListedPeer } from "../shared/node/peer-directory.ts";
+import type { Clock } from "../shared/node/ports.ts";
+import type { StateMachine } from "../shared/node/state-machine.ts";
 import { KeyValueStore } from "../shared/store/key-value-store.ts";
-import type { NodeOptions } from "./cli/node-options.ts";
+import { packageVersion } from "./cli/version.ts";
+import { FlightRecorder } from "./flight-recorder.ts";
 import { createHost } from "./host.ts";
 import { nodeHttpHost } from "./http-host.ts";
 import { PeerConnections } from "./peer-connections.ts";
+import { PeerStreamsIn } from "./peer-streams-in.ts";
+import { PeerTransport } from "./peer-transport.ts";
 import type { KnownLeader } from "./peer-watch.ts";
 import { PeerWatch } from "./peer-watch.ts";
 import { probe } from "./probe.ts";
 import { listen } from "./server.ts";
 import { openNodeStorage } from "./storage.ts";
-import { HttpTransport } from "./transport.ts";
 
-export interface RunningNode {
+/** How a node is to run, checked: by flags (cli/node-options.ts) or by the program it is a part of (start-node.ts). */
+export interface NodeSettings {
+  readonly id: string;
+  /** 0: any free one. */
   readonly port: number;
-  /** Base URL by which this machine reaches the node. */
-  readonly url: string;
-  /** Hands over what it leads, answers what it can and closes everything. To be called once. */
-  stop(): Promise<void>;
+  /** Name or address of the interface to listen on. */
+  readonly host: string;
+  /** The others; empty for a single node. */
+  readonly peers: readonly ListedPeer[];
+  readonly dataDirectory: string;
+  /** Where the node records what it does, for `raft-lite verify`; null: nowhere. */
+  readonly traceDirectory: string | null;
+  /** Base URL that wins over the one by which the peers' lists reach this node. */
+  readonly advertise: string | null;
+  readonly timings: Timings;
+  /** Guards the nodes' own routes. */
+  readonly secret: string | null;
+  /** Guards the clients' routes. */
+  readonly token: string | null;
 }
 
-export interface RunNodeHooks {
+/** What the log is applied to, and who hears of what happens. */
+export interface NodeParts {
+  readonly stateMachine: StateMachine;
+  /** Routes beside the node's own. */
+  readonly fetch?: ((node: RaftNode) => OwnRoutes) | undefined;
   readonly onEvent: NodeEventSink;
   /** The node cannot go on: what it holds in memory is not to be trusted any more, end the process. */
   readonly onFatal: (error: unknown) => void;
@@ -29,32 +53,49 @@ export interface RunNodeHooks {
   readonly onRequestError?: ((error: unknown) => void) | undefined;
 }
 
+export interface RunningNode {
+  readonly node: RaftNode;
+  readonly port: number;
+  /** Base URL by which this machine reaches the node. */
+  readonly url: string;
+  /** Hands over what it leads, answers what it can and closes everything. To be called once. */
+  stop(): Promise<void>;
+}
+
 /**
- * Starts a node on this machine: storage, server, transport and timer around one RaftNode with the key-value store.
- * Resolves once it listens and serves. Throws RaftLiteErrors of one line each when it cannot.
+ * Starts a node on this machine: storage, server, transport and timer around one RaftNode. Where the state machine is
+ * the key-value store, its routes are served too. Resolves once it listens and serves. Throws RaftLiteErrors of one
+ * line each when it cannot.
  */
-export async function runNode(options: NodeOptions, hooks: RunNodeHooks): Promise<RunningNode> {
+export async function runNode(settings: NodeSettings, parts: NodeParts): Promise<RunningNode> {
   const undo: (() => unknown)[] = [];
   try {
-    const storage = openNodeStorage(options.dataDirectory);
+    const storage = openNodeStorage(settings.dataDirectory);
     undo.push(() => storage.close());
-    const transport = new HttpTransport({ secret: options.secret ?? undefined });
+    const transport = new PeerTransport({ secret: settings.secret ?? undefined });
     undo.push(() => transport.close());
     const host = createHost(transport);
-    const store = new KeyValueStore();
+    const { stateMachine, onEvent } = parts;
+    const recorder = createRecorder(settings, host.clock, onEvent);
+    undo.push(() => recorder?.close());
     let url = "";
     // The port opens last: whoever gets an answer gets it from a node that has read and verified its log.
     const node = await RaftNode.open({
-      id: options.id,
-      peers: options.peers,
-      advertise: options.advertise,
+      id: settings.id,
+      peers: settings.peers,
+      advertise: settings.advertise,
       fallbackAddress: () => url,
-      timings: options.timings,
+      timings: settings.timings,
       storage,
-      stateMachine: store,
+      stateMachine,
       host,
-      onEvent: hooks.onEvent,
-      onFatal: hooks.onFatal,
+      onEvent,
+      recorder,
+      onFatal: (error) => {
+        if (recorder === undefined) parts.onFatal(error);
+        // What led to it is worth a moment: the node is silent already.
+        else void recorder.close().finally(() => parts.onFatal(error));
+      },
     });
     const watch = new PeerWatch(
       () => knownLeader(node),
@@ -63,27 +104,37 @@ export async function runNode(options: NodeOptions, hooks: RunNodeHooks): Promis
     );
     const connections = new PeerConnections((peer) => void watch.connectionClosed(peer));
     const server = await listen({
-      host: options.host,
-      port: options.port,
-      handler: createHandler(node, store, {
-        secret: options.secret ?? undefined,
-        token: options.token ?? undefined,
+      host: settings.host,
+      port: settings.port,
+      handler: createHandler(node, stateMachine instanceof KeyValueStore ? stateMachine : null, {
+        secret: settings.secret ?? undefined,
+        token: settings.token ?? undefined,
         host: nodeHttpHost,
+        acceptText: stateMachine.acceptText && ((text) => stateMachine.acceptText!(text)),
+        fetch: parts.fetch?.(node),
         onPeerRequest: (request, peer) => connections.tag(request, peer),
-        onError: hooks.onRequestError,
+        onError: parts.onRequestError,
+      }),
+      hasFastLane: stateMachine instanceof KeyValueStore,
+      streams: new PeerStreamsIn({
+        secret: settings.secret ?? undefined,
+        exchange: (body) => node.exchange(body),
+        onPeer: (socket, peer) => connections.tagSocket(socket, peer),
       }),
     });
     url = server.url;
     node.start();
-    hooks.onEvent({ now: host.clock.now(), trace: { type: "started", port: server.port } });
+    onEvent({ now: host.clock.now(), trace: { type: "started", port: server.port } });
 
     return {
+      node,
       port: server.port,
       url: server.url,
       async stop() {
         connections.close();
         // While it hands over it still has to hear and answer the others.
         await node.stop();
+        await recorder?.close();
         await server.close();
         transport.close();
         await storage.close();
@@ -93,6 +144,20 @@ export async function runNode(options: NodeOptions, hooks: RunNodeHooks): Promis
     for (const step of undo.reverse()) await step();
     throw error;
   }
+}
+
+function createRecorder(
+  { traceDirectory }: NodeSettings,
+  clock: Clock,
+  onEvent: NodeEventSink,
+): FlightRecorder | undefined {
+  if (traceDirectory === null) return undefined;
+  return new FlightRecorder({
+    directory: traceDirectory,
+    clock,
+    release: packageVersion(),
+    onNotice: (message) => onEvent({ now: clock.now(), trace: { type: "recording", message } }),
+  });
 }
 
 function knownLeader(node: RaftNode): KnownLeader | null {

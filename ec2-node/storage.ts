@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { RaftLiteError } from "../shared/errors.ts";
 import { SqliteStorage } from "../shared/storage/sqlite.ts";
 import {
@@ -12,6 +12,7 @@ import {
   unusable,
   writeHolder,
 } from "./data-directory.ts";
+import { loadSqlite } from "./sqlite.ts";
 import type { FileSyncs, SyncedFile } from "./write-ahead-log.ts";
 import { DEFAULT_WAL_LIMIT_BYTES, realSyncs, WriteAheadLog } from "./write-ahead-log.ts";
 
@@ -39,16 +40,17 @@ const failedStorages = new Set<NodeStorage>();
  * Opens the database in `directory`, or creates both. One process, and one storage within it, has a directory at a
  * time; the lock goes with the process, however it ends. Everything found is durable when this returns.
  *
- * Throws `directory-in-use`, `directory-unusable`, `storage-damaged`, `storage-full` or `storage-failed`, each in one
- * line that says how to mend it.
+ * Throws `directory-in-use`, `directory-unusable`, `storage-damaged`, `storage-full`, `storage-failed` or
+ * `sqlite-missing`, each in one line that says how to mend it.
  */
 export function openNodeStorage(directory: string, options: NodeStorageOptions = {}): NodeStorage {
+  const { DatabaseSync: Sqlite } = loadSqlite();
   makeDataDirectory(directory);
   const path = join(directory, DATABASE_FILE);
   const fds: number[] = [];
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { timeout: LOCK_TIMEOUT_MS });
+    database = new Sqlite(path);
     lockAndPrepare(database, directory);
     // Only now: closing any file descriptor of the database drops this process's lock (fcntl(2)), so what was opened
     // before the lock was ours could not be closed again.
@@ -78,7 +80,9 @@ export function openNodeStorage(directory: string, options: NodeStorageOptions =
 
 function lockAndPrepare(database: DatabaseSync, directory: string): void {
   // Exclusive before the first access: SQLite then keeps the lock, and needs no shared-memory file.
-  database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT");
+  database.exec(
+    `PRAGMA busy_timeout = ${LOCK_TIMEOUT_MS}; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT`,
+  );
   const { application_id: owner } = database.prepare("PRAGMA application_id").get() as {
     application_id: number;
   };

@@ -9,7 +9,7 @@ export function nodeCommand(): Command {
     .description("run one node of a cluster")
     .usage(
       "--id ID [--port 8000] [--peers LIST] [--host 0.0.0.0] [--data-dir DIR] [--advertise URL] [--heartbeat MS] " +
-        "[--election-timeout MIN-MAX] [--lab-timing] [--secret-file FILE] [--token-file FILE] [--verbose] [--log text|json]",
+        "[--election-timeout MIN-MAX] [--lab-timing] [--secret-file FILE] [--token-file FILE] [--trace DIR|off] [--verbose] [--log text|json]",
     )
     .requiredOption("--id <id>", "name of the node: A-Z a-z 0-9 _ -, at most 32")
     .option("--port <port>", "port to listen on", String(DEFAULT_PORT))
@@ -29,6 +29,10 @@ export function nodeCommand(): Command {
     .option("--lab-timing", "the handout's timing: heartbeat 50, election timeout 150-300")
     .option("--secret-file <file>", "the cluster's secret, asked for on the nodes' routes (or RAFT_SECRET)")
     .option("--token-file <file>", "a token, asked for on the clients' routes")
+    .option(
+      "--trace <dir>",
+      "where the node records what it does, for verify; off: nowhere (default: trace in the data directory)",
+    )
     .option("--verbose", "log every event and every entry")
     .option("--log <format>", "format of the log: text or json", "text")
     .action(async (flags: NodeFlags) => {

@@ -1,11 +1,10 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { nodeIdProblem } from "../../shared/ids.ts";
-import type { Timings } from "../../shared/node/defaults.ts";
-import { DEFAULT_DATA_DIRECTORY } from "../defaults.ts";
+import { DEFAULT_DATA_DIRECTORY, TRACE_DIRECTORY } from "../defaults.ts";
+import type { NodeSettings } from "../run-node.ts";
 import { baseUrl } from "./base-url.ts";
 import { wholeNumber } from "./numbers.ts";
-import type { PeerAddress } from "./peers.ts";
 import { parsePeers } from "./peers.ts";
 import { readSecret, readSecretFile } from "./secrets.ts";
 import { withoutSelf } from "./self.ts";
@@ -20,6 +19,7 @@ export interface NodeFlags extends TimingFlags {
   readonly host: string;
   readonly peers?: readonly string[] | undefined;
   readonly dataDir?: string | undefined;
+  readonly trace?: string | undefined;
   readonly advertise?: string | undefined;
   readonly secretFile?: string | undefined;
   readonly tokenFile?: string | undefined;
@@ -28,21 +28,7 @@ export interface NodeFlags extends TimingFlags {
 }
 
 /** Everything a node process is told from outside, checked. */
-export interface NodeOptions {
-  readonly id: string;
-  /** 0: any free one. */
-  readonly port: number;
-  readonly host: string;
-  /** The others; empty for a single node. */
-  readonly peers: readonly PeerAddress[];
-  readonly dataDirectory: string;
-  /** Base URL that wins over the one by which the peers' lists reach this node. */
-  readonly advertise: string | null;
-  readonly timings: Timings;
-  /** Guards the nodes' own routes. */
-  readonly secret: string | null;
-  /** Guards the clients' routes. */
-  readonly token: string | null;
+export interface NodeOptions extends NodeSettings {
   /** Every line, however fast they come. */
   readonly verbose: boolean;
   readonly logFormat: "text" | "json";
@@ -59,13 +45,15 @@ export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: 
     throw usageError(`--log: "${flags.log}" is neither text nor json`);
   }
   if (flags.dataDir === "") throw usageError("--data-dir is empty");
+  const dataDirectory = flags.dataDir ?? join(DEFAULT_DATA_DIRECTORY, flags.id);
   const self = { id: flags.id, host, port, advertise, interfaces: ownAddresses() };
   return {
     id: flags.id,
     port,
     host,
     peers: flags.peers === undefined ? [] : withoutSelf(parsePeers(flags.peers), self),
-    dataDirectory: flags.dataDir ?? join(DEFAULT_DATA_DIRECTORY, flags.id),
+    dataDirectory,
+    traceDirectory: readTrace(flags.trace, join(dataDirectory, TRACE_DIRECTORY)),
     advertise,
     timings: readTimings(flags),
     secret: readSecret(flags.secretFile, env.RAFT_SECRET),
@@ -73,6 +61,12 @@ export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: 
     verbose: flags.verbose ?? false,
     logFormat: flags.log,
   };
+}
+
+/** Where to record, `own` unless told otherwise; null for the word `off`. (A directory of that name is `./off`.) */
+export function readTrace(text: string | undefined, own: string): string | null {
+  if (text === "") throw usageError("--trace is empty: give a directory, or off");
+  return text === "off" ? null : (text ?? own);
 }
 
 /** Reads the base URL given to `flag`. Throws a usage error. */
@@ -83,12 +77,13 @@ export function readUrl(flag: string, text: string): string {
 }
 
 /** An address or name to bind to; brackets around an IPv6 address are a habit from URLs. */
-export function readHost(text: string): string {
+export function readHost(text: string, name = "--host"): string {
   const host = text.replace(/^\[(.*)\]$/, "$1");
   if (/^[\p{L}\p{N}:._%-]+$/u.test(host) && !/^[^:]*:[^:]*$/.test(host)) return host;
-  throw usageError(`--host: "${text}" is not an address or name to listen on, such as 0.0.0.0`);
+  throw usageError(`${name}: "${text}" is not an address or name to listen on, such as 0.0.0.0`);
 }
 
-function ownAddresses(): string[] {
+/** The addresses of this machine. */
+export function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address));
 }

@@ -1,4 +1,5 @@
 import { LogLines } from "../../shared/node/log-lines.ts";
+import { KeyValueStore } from "../../shared/store/key-value-store.ts";
 import { systemClock } from "../clock.ts";
 import { OUTPUT_BUFFER_BYTES, STOP_WITHIN_MS } from "../defaults.ts";
 import { LineOutput } from "../line-output.ts";
@@ -44,6 +45,7 @@ export async function runNodeProcess(options: NodeOptions): Promise<number> {
   let stopping = false;
   // What happens before the node has started must not be lost: it is stopped as soon as it has.
   const starting = runNode(options, {
+    stateMachine: new KeyValueStore(),
     onEvent: (event) => log.report(event),
     onFatal: fail,
     onRequestError: complain,

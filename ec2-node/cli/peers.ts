@@ -23,28 +23,28 @@ const ID_COLON_BRACKET = /^([^:/[\]]+):(\[.*)$/;
 const ID_COLON_HOST = /^([^:/[\]]*):([^:/[\]]*:[^:/[\]]*(?:\/.*)?)$/;
 
 /**
- * Reads the values of `--peers` in every dialect of the lab. `words` are the values and the words that followed them;
- * each may hold several peers, with commas and spaces between. An address that stands twice counts once.
- * Throws a usage error that names the bad piece.
+ * Reads the values of `--peers`, or of whatever else is called `name`, in every dialect of the lab. `words` are the
+ * values and the words that followed them; each may hold several peers, with commas and spaces between. An address that
+ * stands twice counts once. Throws a usage error that names the bad piece.
  */
-export function parsePeers(words: readonly string[]): PeerAddress[] {
+export function parsePeers(words: readonly string[], name = "--peers"): PeerAddress[] {
   const pieces = words.flatMap((word) => word.split(/[\s,]+/)).filter((piece) => piece !== "");
   if (pieces.length === 0) {
-    throw usageError(`--peers names no peer. ${DIALECTS}; leave --peers out for a single node`);
+    throw usageError(`${name} names no peer. ${DIALECTS}; leave ${name} out for a single node`);
   }
   const byAddress = new Map<string, PeerAddress>();
   const byId = new Map<string, string>();
   for (const piece of pieces) {
-    const peer = parsePeer(piece);
+    const peer = parsePeer(piece, name);
     const known = byAddress.get(peer.address);
     if (known?.id != null && peer.id !== null && known.id !== peer.id) {
-      throw usageError(`--peers: ${known.id} and ${peer.id} have the same address ${peer.address}`);
+      throw usageError(`${name}: ${known.id} and ${peer.id} have the same address ${peer.address}`);
     }
     const id = peer.id ?? known?.id ?? null;
     if (id !== null) {
       const elsewhere = byId.get(id);
       if (elsewhere !== undefined && elsewhere !== peer.address) {
-        throw usageError(`--peers: ${id} is listed at two addresses, ${elsewhere} and ${peer.address}`);
+        throw usageError(`${name}: ${id} is listed at two addresses, ${elsewhere} and ${peer.address}`);
       }
       byId.set(id, peer.address);
     }
@@ -53,14 +53,14 @@ export function parsePeers(words: readonly string[]): PeerAddress[] {
   return [...byAddress.values()];
 }
 
-function parsePeer(piece: string): PeerAddress {
+function parsePeer(piece: string, name: string): PeerAddress {
   const { id, address } = split(piece);
   if (id !== null) {
     const problem = nodeIdProblem(id);
-    if (problem !== null) throw bad(piece, `"${id}" ${problem}, so it is no id`);
+    if (problem !== null) throw bad(name, piece, `"${id}" ${problem}, so it is no id`);
   }
   const parsed = baseUrl(address, { portRequired: true });
-  if ("problem" in parsed) throw bad(piece, parsed.problem);
+  if ("problem" in parsed) throw bad(name, piece, parsed.problem);
   return { id, address: parsed.url };
 }
 
@@ -74,7 +74,7 @@ function split(piece: string): { id: string | null; address: string } {
   return { id: null, address: piece };
 }
 
-function bad(piece: string, problem: string): Error {
+function bad(name: string, piece: string, problem: string): Error {
   const shown = piece.length > 100 ? `${piece.slice(0, 100)}…` : piece;
-  return usageError(printable(`--peers: "${shown}" is not a peer: ${problem}. ${DIALECTS}`));
+  return usageError(printable(`${name}: "${shown}" is not a peer: ${problem}. ${DIALECTS}`));
 }

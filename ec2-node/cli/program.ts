@@ -7,6 +7,7 @@ import { joinPeerWords } from "./peer-words.ts";
 import { startCommand } from "./start-command.ts";
 import { statusCommand } from "./status-command.ts";
 import { isUsageError } from "./usage-error.ts";
+import { verifyCommand } from "./verify-command.ts";
 import { packageVersion } from "./version.ts";
 
 const WRONG_USAGE = 2;
@@ -15,14 +16,14 @@ const WRONG_USAGE = 2;
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const program = new Command("raft-lite")
     .description("A replicated log and key-value store on Raft")
-    .usage("start | node | status | command [options]")
+    .usage("start | node | status | command | verify [options]")
     .version(packageVersion())
     .helpCommand(true);
   let running = program;
   program.hook("preAction", (_, command) => {
     running = command;
   });
-  for (const command of [startCommand(), nodeCommand(), statusCommand(), commandCommand()]) {
+  for (const command of [startCommand(), nodeCommand(), statusCommand(), commandCommand(), verifyCommand()]) {
     program.addCommand(command);
   }
   for (const command of [program, ...program.commands]) {

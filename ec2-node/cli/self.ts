@@ -19,13 +19,17 @@ export interface SelfDescription {
  * machine under its own port. Others are found out when they are dialled. Throws a usage error when such an address
  * stands under another node's id.
  */
-export function withoutSelf(peers: readonly PeerAddress[], self: SelfDescription): PeerAddress[] {
+export function withoutSelf(
+  peers: readonly PeerAddress[],
+  self: SelfDescription,
+  name = "--peers",
+): PeerAddress[] {
   return peers.filter((peer) => {
     if (peer.id === self.id) return false;
     if (peer.address !== self.advertise && !isOwnAddress(new URL(peer.address), self)) return true;
     if (peer.id === null) return false;
     throw usageError(
-      `--peers: ${peer.id}=${peer.address} is the address of this node, whose id is ${self.id}; mend --id, --port or the list`,
+      `${name}: ${peer.id}=${peer.address} is the address of this node, whose id is ${self.id}; mend the id, the port or the list`,
     );
   });
 }

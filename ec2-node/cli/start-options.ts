@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readHost } from "./node-options.ts";
+import { readHost, readTrace } from "./node-options.ts";
 import { wholeNumber } from "./numbers.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -10,6 +10,7 @@ export interface StartFlags {
   readonly dataDir: string;
   readonly host: string;
   readonly labTiming?: boolean | undefined;
+  readonly trace?: string | undefined;
   readonly verbose?: boolean | undefined;
 }
 
@@ -37,6 +38,7 @@ export function readStartOptions(flags: StartFlags): StartOptions {
   const first = wholeNumber("--port", flags.port, 1, 65535);
   if (first + count - 1 > 65535) throw usageError(`--port ${first}: ${count} nodes need ports up to 65535`);
   if (flags.dataDir === "") throw usageError("--data-dir is empty");
+  const trace = flags.trace === undefined ? undefined : readTrace(flags.trace, flags.trace);
   const host = readHost(flags.host);
   const dialled = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   const places = Array.from({ length: count }, (_, position) => {
@@ -50,6 +52,7 @@ export function readStartOptions(flags: StartFlags): StartOptions {
     if (peers.length > 0) args.push("--peers", peers.join(","));
     args.push("--data-dir", join(flags.dataDir, id));
     if (flags.labTiming) args.push("--lab-timing");
+    if (trace !== undefined) args.push("--trace", trace === null ? "off" : join(trace, id));
     if (flags.verbose) args.push("--verbose");
     return { id, port, url, args };
   });

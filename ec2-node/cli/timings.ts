@@ -8,7 +8,8 @@ import { wholeNumber } from "./numbers.ts";
 import { usageError } from "./usage-error.ts";
 
 /** An hour between heartbeats is a mistake; so is a slip of the thumb that makes one. */
-const LONGEST_MS = 600_000;
+export const LONGEST_MS = 600_000;
+export const LONGEST_HEARTBEAT_MS = LONGEST_MS / 10;
 
 export interface TimingFlags {
   readonly heartbeat?: string | undefined;
@@ -16,36 +17,62 @@ export interface TimingFlags {
   readonly labTiming?: boolean | undefined;
 }
 
-/**
- * Timings from `--heartbeat`, `--election-timeout` and `--lab-timing`. Whichever of the first two is missing follows
- * the other where the defaults would not fit. Given both, an election timeout below three heartbeats is refused: the
- * nodes would raise it to that anyway, and what was typed would not be what runs.
- */
+/** What is said of the timings; what is not follows from the rest. */
+interface ChosenTimings {
+  readonly base: Timings;
+  readonly heartbeatMs: number | null;
+  readonly electionTimeout: { readonly min: number; readonly max: number } | null;
+}
+
+/** Timings from `--heartbeat`, `--election-timeout` and `--lab-timing`. Throws usage errors. */
 export function readTimings(flags: TimingFlags): Timings {
-  const base = flags.labTiming ? labTimings : defaultTimings;
-  const heartbeat =
-    flags.heartbeat === undefined ? null : wholeNumber("--heartbeat", flags.heartbeat, 1, LONGEST_MS / 10);
-  const election = flags.electionTimeout === undefined ? null : readRange(flags.electionTimeout);
-  if (election === null) {
-    const heartbeatMs = heartbeat ?? base.heartbeatMs;
-    const stretch = Math.max(1, heartbeatMs / base.heartbeatMs);
+  const { heartbeat, electionTimeout } = flags;
+  return chooseTimings(
+    {
+      base: flags.labTiming ? labTimings : defaultTimings,
+      heartbeatMs:
+        heartbeat === undefined ? null : wholeNumber("--heartbeat", heartbeat, 1, LONGEST_HEARTBEAT_MS),
+      electionTimeout: electionTimeout === undefined ? null : readRange(electionTimeout),
+    },
+    { heartbeat: "--heartbeat", election: "--election-timeout" },
+  );
+}
+
+/**
+ * Whichever of heartbeat and election timeout is not said follows the other where the base would not fit. Of both said,
+ * an election timeout below three heartbeats is refused: the nodes would raise it to that anyway, and what was said
+ * would not be what runs. `names`: what the two are called where they were said. Throws usage errors.
+ */
+export function chooseTimings(
+  { base, heartbeatMs, electionTimeout }: ChosenTimings,
+  names: { readonly heartbeat: string; readonly election: string },
+): Timings {
+  if (electionTimeout === null) {
+    const heartbeat = heartbeatMs ?? base.heartbeatMs;
+    const stretch = Math.max(1, heartbeat / base.heartbeatMs);
     return {
-      heartbeatMs,
+      heartbeatMs: heartbeat,
       electionTimeoutMinMs: Math.ceil(base.electionTimeoutMinMs * stretch),
       electionTimeoutMaxMs: Math.ceil(base.electionTimeoutMaxMs * stretch),
     };
   }
-  const longestHeartbeat = Math.floor(election.min / MIN_HEARTBEATS_PER_ELECTION_TIMEOUT);
-  if (heartbeat !== null && heartbeat > longestHeartbeat) {
+  const { min, max } = electionTimeout;
+  if (min >= max) {
     throw usageError(
-      `--election-timeout ${election.min}-${election.max} with --heartbeat ${heartbeat}: MIN must be at least ` +
-        `${MIN_HEARTBEATS_PER_ELECTION_TIMEOUT} heartbeats, here ${MIN_HEARTBEATS_PER_ELECTION_TIMEOUT * heartbeat}`,
+      `${names.election} ${min}-${max}: MIN must be below MAX, or the nodes' elections would always collide`,
+    );
+  }
+  const longestHeartbeat = Math.floor(min / MIN_HEARTBEATS_PER_ELECTION_TIMEOUT);
+  if (heartbeatMs !== null && heartbeatMs > longestHeartbeat) {
+    throw usageError(
+      `${names.election} ${min}-${max} with ${names.heartbeat} ${heartbeatMs}: MIN must be at least ` +
+        `${MIN_HEARTBEATS_PER_ELECTION_TIMEOUT} heartbeats, here ${MIN_HEARTBEATS_PER_ELECTION_TIMEOUT * heartbeatMs}`,
     );
   }
   return {
-    heartbeatMs: heartbeat ?? Math.min(base.heartbeatMs, longestHeartbeat),
-    electionTimeoutMinMs: election.min,
-    electionTimeoutMaxMs: election.max,
+    heartbeatMs: heartbeatMs ?? Math.min(base.heartbeatMs, longestHeartbeat),
+    electionTimeoutMinMs: min,
+    electionTimeoutMaxMs: max,
   };
 }
 
@@ -56,8 +83,5 @@ function readRange(text: string): { min: number; max: number } {
   }
   const min = wholeNumber("--election-timeout MIN", minText, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT, LONGEST_MS);
   const max = wholeNumber("--election-timeout MAX", maxText, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT, LONGEST_MS);
-  if (min < max) return { min, max };
-  throw usageError(
-    `--election-timeout ${text}: MIN must be below MAX, or the nodes' elections would always collide`,
-  );
+  return { min, max };
 }

@@ -26,6 +26,7 @@ describe("exit code 0", () => {
     ["start --help", "--nodes"],
     ["status --help", "--token-file"],
     ["command --help", "--url"],
+    ["verify --help", "--json"],
     ["help node", "--peers"],
   ])("%s, with help on stdout", async (line, word) => {
     const { code, stdout, stderr } = await run(...line.split(" "));

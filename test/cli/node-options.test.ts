@@ -31,6 +31,7 @@ test("the lab's command line says all there is to say", () => {
       { id: null, address: "http://172.31.16.147:8002" },
     ],
     dataDirectory: join(".raft-lite", "A"),
+    traceDirectory: join(".raft-lite", "A", "trace"),
     advertise: null,
     timings: { heartbeatMs: 100, electionTimeoutMinMs: 500, electionTimeoutMaxMs: 1000 },
     secret: null,
@@ -38,6 +39,15 @@ test("the lab's command line says all there is to say", () => {
     verbose: false,
     logFormat: "text",
   });
+});
+
+test.each<[Partial<NodeFlags>, string | null]>([
+  [{ dataDir: "d" }, join("d", "trace")],
+  [{ dataDir: "d", trace: "t" }, "t"],
+  [{ trace: "off" }, null],
+  [{ trace: "./off" }, "./off"],
+])("with %j a node records to %s", (changes, expected) => {
+  expect(read(changes).traceDirectory).toBe(expected);
 });
 
 test("without --peers a node is alone", () => {
@@ -116,6 +126,7 @@ describe("wrong flags are wrong usage, in one line that names the flag", () => {
     ["--election-timeout", { electionTimeout: "500-1000", heartbeat: "167" }],
     ["--log", { log: "xml" }],
     ["--data-dir", { dataDir: "" }],
+    ["--trace", { trace: "" }],
   ])("%s %j", (flag, changes) => {
     const error = thrown(() => read(changes));
     expect(isUsageError(error)).toBe(true);

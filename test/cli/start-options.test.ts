@@ -31,6 +31,16 @@ describe("start", () => {
     );
   });
 
+  test("gives every node a place for its recording", () => {
+    const traces = (trace?: string) =>
+      readStartOptions({ ...flags, ...(trace !== undefined && { trace }) }).nodes.map(
+        ({ args }) => args.join(" ").match(/--trace (\S+)/)?.[1],
+      );
+    expect(traces()).toEqual([undefined, undefined, undefined]);
+    expect(traces("t")).toEqual(["t/A", "t/B", "t/C"]);
+    expect(traces("off")).toEqual(["off", "off", "off"]);
+  });
+
   test("gives every node the same peers by its own lights", () => {
     for (const nodes of ["1", "2", "5", "9"]) {
       const cluster = readStartOptions({ ...flags, nodes, host: "::1" }).nodes;
@@ -49,6 +59,7 @@ describe("start", () => {
     ["--port", { port: "0" }],
     ["--port", { port: "65534" }],
     ["--data-dir", { dataDir: "" }],
+    ["--trace", { trace: "" }],
     ["--host", { host: "h:1" }],
   ])("refuses a wrong %s: %j", (flag, changes) => {
     try {

@@ -1,0 +1,45 @@
+/** A line of a file without its end. */
+export interface SegmentLine {
+  /** From 1. */
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** false: the file ends in the middle of it. */
+  readonly isWhole: boolean;
+}
+
+const newline = 0x0a;
+
+/** Cuts a file into lines; those of one chunk come together. The bytes are valid until the next chunk is asked for. */
+export async function* segmentLines(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncIterable<readonly SegmentLine[]> {
+  let number = 0;
+  let rest: Uint8Array[] = [];
+  for await (const chunk of chunks) {
+    const lines: SegmentLine[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      const part = chunk.subarray(start, end);
+      lines.push({
+        number: ++number,
+        bytes: rest.length > 0 ? joined([...rest, part]) : part,
+        isWhole: true,
+      });
+      rest = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) rest.push(chunk.slice(start));
+    yield lines;
+  }
+  if (rest.length > 0) yield [{ number: ++number, bytes: joined(rest), isWhole: false }];
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
