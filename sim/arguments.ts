@@ -6,6 +6,8 @@ export interface Arguments {
   readonly count: number;
   /** One seed asked for by name: everything that happens is printed. */
   readonly trace: boolean;
+  /** Where the nodes' recordings are put; of one seed alone. */
+  readonly traceDirectory: string | undefined;
   /** Worker processes. */
   readonly jobs: number;
 }
@@ -15,10 +17,11 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-export const usage = `usage: npm run sim [-- --seeds N --seed S --jobs J]
+export const usage = `usage: npm run sim [-- --seeds N --seed S --jobs J --trace DIR]
   --seeds N --seed S   runs the seeds S to S+N-1
   --seeds N            runs the seeds 0 to N-1 (100 unless given)
   --seed S             runs this one and prints everything that happens in it
+  --seed S --trace DIR puts into DIR what its nodes record, for raft-lite verify
   --jobs J             worker processes (as many as there are processors)
 Seeds are whole numbers from 0 to 2147483647.`;
 
@@ -28,7 +31,7 @@ const defaultCount = 100;
 
 /** Throws UsageError. `processors`: how many there are. */
 export function parseArguments(args: readonly string[], processors: number): Arguments {
-  const { seeds, seed, jobs } = flags(args);
+  const { seeds, seed, jobs, trace: traceDirectory } = flags(args);
   const first = seed === undefined ? 0 : wholeNumber("--seed", seed, 0, mostSeeds - 1);
   const trace = seed !== undefined && seeds === undefined;
   const count = seeds !== undefined ? wholeNumber("--seeds", seeds, 1, mostSeeds) : trace ? 1 : defaultCount;
@@ -37,18 +40,25 @@ export function parseArguments(args: readonly string[], processors: number): Arg
       `--seeds ${count} from --seed ${first} on goes beyond the last seed, ${mostSeeds - 1}`,
     );
   }
+  if (traceDirectory !== undefined && (!trace || traceDirectory === "")) {
+    throw new UsageError("--trace takes a directory, and goes with --seed alone");
+  }
   return {
     first,
     count,
     trace,
+    traceDirectory,
     jobs: jobs === undefined ? Math.max(1, processors) : wholeNumber("--jobs", jobs, 1, mostJobs),
   };
 }
 
-function flags(args: readonly string[]): { seeds?: string; seed?: string; jobs?: string } {
+function flags(args: readonly string[]): { seeds?: string; seed?: string; jobs?: string; trace?: string } {
   const option = { type: "string" } as const;
   try {
-    const { values } = parseArgs({ args: [...args], options: { seeds: option, seed: option, jobs: option } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { seeds: option, seed: option, jobs: option, trace: option },
+    });
     return values;
   } catch (error) {
     // Only the first line: the rest is advice for programs that take other arguments.

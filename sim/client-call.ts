@@ -2,11 +2,14 @@ import { RaftLiteError } from "../shared/errors.ts";
 import type { RequestOptions } from "../shared/node/api.ts";
 import type { RaftNode } from "../shared/node/node.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
-import type { Operation, Outcome } from "./history.ts";
+import type { HistoryRecord, Operation, Outcome, ReadingNode } from "./history.ts";
 import type { OriginName } from "./invariants/effects.ts";
 import type { SimulatedMachine } from "./machine.ts";
 import type { Monitor } from "./monitor.ts";
 import type { World } from "./world.ts";
+
+type ReadOperation<Machine extends StateMachine> = Operation<Machine> & { readonly type: "read" };
+type CommandOperation = Operation<never> & { readonly type: "command" };
 
 /**
  * Carries one operation to a machine and runs it there as the HTTP routes do. `answer` hears how it ended: not at all
@@ -14,34 +17,51 @@ import type { World } from "./world.ts";
  * commands is held against what became of them.
  */
 export function callMachine<Machine extends StateMachine>(
-  { monitor }: World,
+  { monitor, scheduler }: World,
   machine: SimulatedMachine<Machine>,
-  operation: Operation<Machine>,
+  record: HistoryRecord<Operation<Machine>>,
   options: RequestOptions,
   answer: (outcome: Outcome) => void,
 ): void {
   const { process } = machine;
+  const { operation } = record;
   if (machine.port === "closed") answer({ type: "none" });
   if (process === null) return;
+  record.run = monitor.log.runOf(machine.id);
   process.onEnd.add(() => answer({ type: "unknown" }));
   process.deliver(() => {
-    const { node } = process;
+    const { node, stateMachine } = process;
     if (node === null) {
       answer({ type: "none" });
       return;
     }
     let origin: OriginName | null = null;
-    const ended =
-      operation.type === "read"
-        ? node.read(options).then(() => operation.read(process.stateMachine))
-        : execute();
-    ended.then(
-      (result) => answer({ type: "ok", result }),
+    carryOut(node, operation).then(
+      (outcome) => answer(outcome),
       (error: unknown) => answer(outcomeOf(error, monitor, machine.id, origin)),
     );
 
-    async function execute(): Promise<unknown> {
-      if (operation.type === "read" || node === null) return;
+    async function carryOut(node: RaftNode, operation: Operation<Machine>): Promise<Outcome> {
+      if (operation.type === "command") return await execute(node, operation);
+      await settle(node, operation);
+      return { type: "ok", result: operation.read(stateMachine), index: null };
+    }
+
+    async function settle(node: RaftNode, operation: ReadOperation<Machine>): Promise<void> {
+      let fromMs = scheduler.now;
+      const reading: ReadingNode = {
+        async read(readOptions) {
+          const point = await node.read(readOptions);
+          fromMs = scheduler.now;
+          return point;
+        },
+        wait: (subscribe, waitOptions) => node.wait(subscribe, waitOptions),
+      };
+      await (operation.settle?.(reading, stateMachine, options) ?? reading.read(options));
+      record.held = { fromMs, toMs: scheduler.now };
+    }
+
+    async function execute(node: RaftNode, operation: CommandOperation): Promise<Outcome> {
       const before = commandsTaken(node).sequence;
       const outcome = node.execute(operation.schema, operation.bytes, options);
       const taken = commandsTaken(node);
@@ -49,7 +69,7 @@ export function callMachine<Machine extends StateMachine>(
       if (taken.sequence > before) origin = { node: machine.id, ...taken };
       const { index, result } = await outcome;
       if (origin !== null) monitor.effects.answered(origin, index, result);
-      return result;
+      return { type: "ok", result, index };
     }
   });
 }

@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
 /** Milliseconds; longer after a failure, or most of what is recorded would be refusals. */
-const longestThinkMs = 60;
+const longestThinkMs = 40;
 const longestPauseMs = 400;
 /** A client waits this much longer than the node said it would, then gives up. */
 const patienceMs = 300;
@@ -88,13 +88,13 @@ export class ClientLoop<Machine extends StateMachine, Op extends Operation<Machi
   ): void {
     const { world, history, clients } = this.#ground;
     const { scheduler, monitor, counts } = world;
-    const record = history.invoke(this.#number, machine.id, operation);
+    const record = history.invoke(this.#number, machine.id, operation, monitor.logs.committedIndex);
     monitor.clientAsks(record);
     let open = true;
     const end = (outcome: Outcome) => {
       if (!open) return;
       open = false;
-      history.answer(record, outcome);
+      history.end(record, outcome, monitor.logs.committedIndex);
       monitor.clientHears(record);
       counts.add(`${operation.type}s ${outcome.type}`);
       clients.answered?.(record);
@@ -104,9 +104,10 @@ export class ClientLoop<Machine extends StateMachine, Op extends Operation<Machi
     const answer = (outcome: Outcome) => {
       if (!answerIsLost) scheduler.after(this.#random.between(0.1, 2), () => end(outcome));
     };
-    scheduler.after(options.timeoutMs + patienceMs, () => end({ type: "unknown" }));
+    const heldMs = operation.type === "read" ? (operation.waitMs ?? 0) : 0;
+    scheduler.after(options.timeoutMs + heldMs + patienceMs, () => end({ type: "unknown" }));
     scheduler.after(this.#random.between(0.1, 2), () => {
-      callMachine(world, machine, operation, options, answer);
+      callMachine(world, machine, record, options, answer);
     });
   }
 }

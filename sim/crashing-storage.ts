@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { RaftLiteError } from "../shared/errors.ts";
 import type { SqliteBinding } from "../shared/storage/sqlite.ts";
 import { SqliteStorage } from "../shared/storage/sqlite.ts";
@@ -6,6 +6,11 @@ import { SqliteStorage } from "../shared/storage/sqlite.ts";
 export interface CrashingStorageOptions {
   /** Calls `done` when the disk has finished one sync: virtual latency. Left out: in a microtask. */
   readonly delay?: (done: () => void) => void;
+  /**
+   * How a database is copied: as the bytes it takes, or, where Node cannot (before 24.16), by carrying out again all
+   * that was ever written to it.
+   */
+  readonly copies?: "bytes" | "statements";
 }
 
 /** What a crash leaves of the transactions that no sync had covered: a random prefix of them, none, or all. */
@@ -32,8 +37,9 @@ export class CrashingStorage extends SqliteStorage {
   /** The database as of the beginning of the journal. */
   readonly #image: DatabaseSync;
   /** Transactions since then, oldest first; of these the first `#durable` are durable. */
-  readonly #journal: Statement[][] = [];
-  #durable = 0;
+  readonly #journal: Statement[][];
+  #durable: number;
+  readonly #copies: "bytes" | "statements";
   /** Transactions that were moved from the journal into the image. */
   #moved = 0;
   #open: Statement[] = [];
@@ -42,12 +48,21 @@ export class CrashingStorage extends SqliteStorage {
   #failsNextSync = false;
   #stalled: (() => void)[] | null = null;
 
-  constructor(options: CrashingStorageOptions = {}, content: Uint8Array | null = null) {
+  /** With what another one left: a database's bytes, and what was written to that since. */
+  constructor(
+    options: CrashingStorageOptions = {},
+    content: Uint8Array | null = null,
+    journal: readonly Statement[][] = [],
+  ) {
     const live = databaseOf(content);
+    if (journal.length > 0) replay(live, journal);
     super(live);
     this.#options = options;
+    this.#copies = options.copies ?? ("serialize" in live ? "bytes" : "statements");
     this.#live = live;
     this.#image = databaseOf(content);
+    this.#journal = [...journal];
+    this.#durable = journal.length;
   }
 
   /** Transactions written and not yet durable. */
@@ -77,7 +92,7 @@ export class CrashingStorage extends SqliteStorage {
           return;
         }
         this.#durable = Math.max(this.#durable, target - this.#moved);
-        if (this.#durable > MAX_JOURNAL) this.#moveIntoImage();
+        if (this.#durable > MAX_JOURNAL && this.#copies === "bytes") this.#moveIntoImage();
         resolve();
       };
       if (this.#options.delay === undefined) queueMicrotask(finish);
@@ -94,12 +109,21 @@ export class CrashingStorage extends SqliteStorage {
     this.#die();
     const share = survival === "random" ? random() : survival === "all" ? 1 : 0;
     const kept = Math.min(this.unsynced, Math.floor(share * (this.unsynced + 1)));
-    // Replaying is needed only where something is lost: else the live database is what remains.
-    if (kept < this.unsynced) replay(this.#image, this.#journal.slice(0, this.#durable + kept));
-    const content = (kept < this.unsynced ? this.#image : this.#live).serialize();
+    const left = this.#journal.slice(0, this.#durable + kept);
+    const restarted =
+      this.#copies === "bytes"
+        ? new CrashingStorage(this.#options, this.#bytesAfter(left))
+        : new CrashingStorage(this.#options, null, left);
     this.#live.close();
     this.#image.close();
-    return new CrashingStorage(this.#options, content);
+    return restarted;
+  }
+
+  /** Replaying is needed only where something is lost: else the live database is what remains. */
+  #bytesAfter(left: readonly Statement[][]): Uint8Array {
+    if (left.length === this.#journal.length) return this.#live.serialize();
+    replay(this.#image, left);
+    return this.#image.serialize();
   }
 
   /** Makes the next transaction or single write fail, and with it this storage for good. */
@@ -165,7 +189,15 @@ export class CrashingStorage extends SqliteStorage {
 }
 
 function databaseOf(content: Uint8Array | null): DatabaseSync {
-  const database = new DatabaseSync(":memory:");
+  const sqlite = process.getBuiltinModule("node:sqlite");
+  // Asked for and not imported, and not always there: Node 22.12 has it behind a flag.
+  if ((sqlite as unknown) === undefined) {
+    throw new RaftLiteError(
+      "sqlite-missing",
+      `this Node (${process.version}) has no SQLite: use 22.13 or newer, or start 22.12 with --experimental-sqlite`,
+    );
+  }
+  const database = new sqlite.DatabaseSync(":memory:");
   // A database that was never written to has no pages.
   if (content !== null && content.length > 0) database.deserialize(content);
   return database;

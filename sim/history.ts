@@ -1,4 +1,6 @@
+import type { NodeApi, RequestOptions } from "../shared/node/api.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { CommittedLog } from "./committed-log.ts";
 import type { Random } from "./random.ts";
 
 /** What a client asks for. `name` is for people. */
@@ -14,24 +16,42 @@ export type Operation<Machine extends StateMachine> =
       readonly name: string;
       /** Called when the local state machine has everything that was committed before the read was asked for. */
       readonly read: (machine: Machine) => unknown;
+      /**
+       * Another kind of read: what it does at the node before `read` is called. Left out: `node.read(options)`, which
+       * makes it linearizable.
+       */
+      readonly settle?: (node: ReadingNode, machine: Machine, options: RequestOptions) => Promise<unknown>;
+      /** Virtual milliseconds that `settle` may take longer than `options` say. */
+      readonly waitMs?: number;
     };
 
+/** What a read may ask of a node. */
+export type ReadingNode = Pick<NodeApi, "read" | "wait">;
+
 export type Outcome =
-  | { readonly type: "ok"; readonly result: unknown }
+  /** `index`: of a command's entry in the log; null for reads. */
+  | { readonly type: "ok"; readonly result: unknown; readonly index: number | null }
   /** Certainly not carried out, and never to be. */
   | { readonly type: "none" }
   /** It may have been carried out, or may yet be. */
   | { readonly type: "unknown" };
 
-/** One operation as its client saw it. Positions are in the order of all invocations and answers. */
+/** One operation as its client saw it. Positions are in the order of all invocations and endings. */
 export interface HistoryRecord<Op> {
   readonly client: number;
   readonly node: string;
   readonly operation: Op;
   readonly invokedAt: number;
-  /** Infinity until it is answered, and for ever when the outcome stays unknown. */
-  returnedAt: number;
+  /** When it was answered or its client gave up; Infinity until then. */
+  endedAt: number;
   outcome: Outcome;
+  /** Which start of the node took it, from 1; 0: none did. */
+  run: number;
+  /** Of a read that was answered: from when on the node knew itself to be current, and when it answered. Virtual time. */
+  held: { readonly fromMs: number; readonly toMs: number } | null;
+  /** Up to which index somebody knew the log to be committed, when it was asked for and when it ended. */
+  readonly committedBefore: number;
+  committedAfter: number;
 }
 
 /** What all clients saw, in one order. */
@@ -45,23 +65,28 @@ export class History<Op> {
     return this.#answered;
   }
 
-  invoke(client: number, node: string, operation: Op): HistoryRecord<Op> {
+  invoke(client: number, node: string, operation: Op, committedBefore: number): HistoryRecord<Op> {
     const record: HistoryRecord<Op> = {
       client,
       node,
       operation,
       invokedAt: this.#position++,
-      returnedAt: Number.POSITIVE_INFINITY,
+      endedAt: Number.POSITIVE_INFINITY,
       outcome: { type: "unknown" },
+      run: 0,
+      held: null,
+      committedBefore,
+      committedAfter: Number.POSITIVE_INFINITY,
     };
     this.records.push(record);
     return record;
   }
 
-  answer(record: HistoryRecord<Op>, outcome: Outcome): void {
+  end(record: HistoryRecord<Op>, outcome: Outcome, committedAfter: number): void {
     record.outcome = outcome;
+    record.endedAt = this.#position++;
+    record.committedAfter = committedAfter;
     if (outcome.type === "ok") this.#answered++;
-    if (outcome.type !== "unknown") record.returnedAt = this.#position++;
   }
 }
 
@@ -74,6 +99,8 @@ export interface Clients<Machine extends StateMachine, Op extends Operation<Mach
   answered?(record: HistoryRecord<Op>): void;
   /** Why this history could not have happened one operation at a time; null when it could. */
   judge(history: readonly HistoryRecord<Op>[]): string | null;
+  /** Why an answer does not fit what was committed, which no client knows; null when all do. */
+  compare?(history: readonly HistoryRecord<Op>[], log: CommittedLog): string | null;
   /** All that the state machine holds, as text: replicas are compared by it. */
   dump(machine: Machine): string;
 }

@@ -1,8 +1,11 @@
 import { InvariantViolation } from "../shared/errors.ts";
 import type { NodeStatus } from "../shared/node/api.ts";
 import type { NodeEvent } from "../shared/node/events.ts";
+import type { ExchangeBody } from "../shared/node/ports.ts";
+import { unpackRequest } from "../shared/node/wire-packed.ts";
 import type { LogIndex, NodeId } from "../shared/raft/types.ts";
 import type { LogEntry } from "../shared/storage/entry.ts";
+import { CommittedLog } from "./committed-log.ts";
 import type { Counts } from "./counts.ts";
 import type { HistoryRecord } from "./history.ts";
 import { EffectInvariants } from "./invariants/effects.ts";
@@ -51,6 +54,7 @@ export class Monitor {
   readonly logs: LogInvariants;
   readonly elections: ElectionInvariants;
   readonly effects: EffectInvariants;
+  readonly log = new CommittedLog();
   readonly #status: StatusInvariants;
   readonly #now: () => number;
   readonly #counts: Counts;
@@ -58,6 +62,8 @@ export class Monitor {
   readonly #watched: ReadonlySet<InvariantName> | null;
   readonly #durable = new Map<NodeId, DiskContent>();
   #clusterId: string | null = null;
+  #hasServed = false;
+  #leaderChanges = 0;
   #violation: Violation | null = null;
   /** Called once, with the next that becomes leader. */
   onLeader: ((id: NodeId) => void) | null = null;
@@ -78,6 +84,11 @@ export class Monitor {
   /** The first violation; null while all is well. */
   get violation(): Violation | null {
     return this.#violation;
+  }
+
+  /** How many leaders there have been since a client was first answered. */
+  get leaderChanges(): number {
+    return this.#leaderChanges;
   }
 
   readonly report: Report = (invariant, detail, cause) => {
@@ -106,6 +117,12 @@ export class Monitor {
     this.logs.started(id, content);
     this.elections.started(id, content);
     this.effects.started(id, content.applied);
+    this.log.started(id, content.applied);
+  }
+
+  /** Its state machine stands at `applied`, which is not what is stored where it keeps nothing. */
+  opened(id: NodeId, applied: LogIndex): void {
+    this.effects.started(id, applied);
   }
 
   ended(id: NodeId): void {
@@ -142,6 +159,7 @@ export class Monitor {
   applied(id: NodeId, entry: LogEntry, result: unknown): void {
     const commit = this.logs.commitOf(id);
     this.effects.applied(id, entry, result, commit, this.logs.committedTerm(entry.index));
+    this.log.applied(id, entry, result, this.#now());
   }
 
   dumped(id: NodeId, index: LogIndex, dump: string): void {
@@ -161,6 +179,7 @@ export class Monitor {
         break;
       case "leader":
         this.#counts.add("leaders");
+        if (this.#hasServed) this.#leaderChanges++;
         this.elections.leads(id, event.term);
         this.logs.leads(id, event.term);
         tellOnce(this, "onLeader", id);
@@ -195,10 +214,12 @@ export class Monitor {
   }
 
   /** The body of an exchange leaves `id`, as a call or as a reply. */
-  leaves(id: NodeId, to: NodeId, body: string): void {
+  leaves(id: NodeId, to: NodeId, body: ExchangeBody): void {
     const durable = this.#durable.get(id);
     if (durable === undefined) return;
-    const { clusterId, messages } = JSON.parse(body) as WireExchange;
+    const { clusterId, messages } = (
+      typeof body === "string" ? JSON.parse(body) : unpackRequest(body, to)
+    ) as WireExchange;
     if (clusterId) this.#noteCluster(id, clusterId);
     for (const message of messages ?? []) {
       this.#trace?.(id, `→ ${to}`, message);
@@ -240,6 +261,7 @@ export class Monitor {
   }
 
   clientHears({ client, node, operation, outcome }: ClientRecord): void {
+    if (outcome.type === "ok") this.#hasServed = true;
     this.#trace?.(node, `client ${client} hears`, { name: operation.name, ...outcome });
   }
 

@@ -1,3 +1,4 @@
+import type { ExchangeBody } from "../shared/node/ports.ts";
 import type { NodeId } from "../shared/raft/types.ts";
 import type { Counts } from "./counts.ts";
 import type { Random } from "./random.ts";
@@ -9,14 +10,14 @@ export interface Endpoint {
   /** `closed`: the machine is up and refuses connections; `silent`: nothing answers. */
   readonly port: "open" | "closed" | "silent";
   /** Takes in a request; `reply` may come late or never. */
-  receive(body: string, reply: (reply: Reply) => void): void;
+  receive(body: ExchangeBody, reply: (reply: Reply) => void): void;
   /** The connections with that machine's process have closed. */
   connectionClosed(peer: NodeId): void;
 }
 
 export interface Reply {
   readonly status: number;
-  readonly body: string;
+  readonly body: ExchangeBody;
 }
 
 /** How a call ends. At most one of these is called, and none when the network is silent. */
@@ -96,7 +97,7 @@ export class Network {
     return false;
   }
 
-  post(from: Endpoint, address: string, body: string, end: CallEnd): void {
+  post(from: Endpoint, address: string, body: ExchangeBody, end: CallEnd): void {
     const to = this.#endpoints.get(address);
     if (to === undefined) throw new Error(`${from.id} calls ${address}, where nobody lives`);
     const duplicated = this.#draws(from, to, this.profile.duplicateRate);
@@ -141,7 +142,7 @@ export class Network {
     });
   }
 
-  #request(call: Call, body: string): void {
+  #request(call: Call, body: ExchangeBody): void {
     const { from, to } = call;
     if (this.#isLost(from, to)) {
       this.#counts.add("lost requests");

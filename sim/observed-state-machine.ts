@@ -21,7 +21,12 @@ export class ObservedStateMachine<Machine extends StateMachine> implements State
     this.#monitor = monitor;
   }
 
+  get volatile(): boolean {
+    return this.#machine.volatile ?? false;
+  }
+
   open(storage: DurableStorage, applied: number): void {
+    this.#monitor.opened(this.#id, applied);
     this.#machine.open(storage, applied);
   }
 

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import type { SeedResult } from "./run-seed.ts";
+import { noResult } from "./run-seed.ts";
 
 /** A seed that takes longer than this, by the clock on the wall, hangs. */
 const limitMs = 120_000;
@@ -45,18 +46,13 @@ function runIn(worker: ChildProcess, seed: number): Promise<SeedResult> {
       resolve(result);
     };
     const onExit = (code: number | null, signal: string | null) =>
-      end(failed(seed, `the simulator's process ended (${signal ?? code})`));
+      end(noResult(seed, `the simulator's process ended (${signal ?? code})`));
     const timer = setTimeout(() => {
       worker.kill("SIGKILL");
-      end(failed(seed, `it did not end within ${limitMs / 1000} s`));
+      end(noResult(seed, `it did not end within ${limitMs / 1000} s`));
     }, limitMs);
     worker.on("message", end);
     worker.on("exit", onExit);
     worker.send(seed);
   });
-}
-
-function failed(seed: number, message: string): SeedResult {
-  const failure = { invariant: null, message, at: 0 };
-  return { seed, events: 0, operations: 0, virtualMs: 0, counts: [], failure };
 }

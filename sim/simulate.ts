@@ -1,9 +1,10 @@
+import { RaftLiteError } from "../shared/errors.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
 import { ClientLoop } from "./client-loop.ts";
 import { drawCluster } from "./cluster-plan.ts";
 import { Counts } from "./counts.ts";
 import { drawFaultPlan, Faults } from "./faults.ts";
-import type { Clients, Operation } from "./history.ts";
+import type { Clients, HistoryRecord, Operation } from "./history.ts";
 import { History } from "./history.ts";
 import type { InvariantName } from "./invariants/violation.ts";
 import { Violation } from "./invariants/violation.ts";
@@ -11,6 +12,7 @@ import { SimulatedMachine } from "./machine.ts";
 import { Monitor } from "./monitor.ts";
 import { Network } from "./network.ts";
 import { Random } from "./random.ts";
+import type { Recordings } from "./recordings.ts";
 import type { Recovery } from "./recovery.ts";
 import { awaitLeader, finish } from "./recovery.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -23,34 +25,51 @@ export interface SimulationOptions {
   readonly trace?: ((line: string) => void) | undefined;
   /** Judge by these alone; whatever else is broken is let be. Left out: by all. */
   readonly watched?: readonly InvariantName[] | undefined;
+  /** Takes what the nodes record. */
+  readonly recordings?: Recordings | undefined;
 }
 
-export interface SimulationReport {
+export interface SimulationReport<Op = unknown> {
   readonly seed: number;
   /** null: all invariants held. */
   readonly violation: Violation | null;
   readonly events: number;
-  readonly operations: number;
   readonly virtualMs: number;
   readonly counts: Counts;
+  /** What the clients saw. */
+  readonly history: readonly HistoryRecord<Op>[];
+  /** How often a leader took over after clients had been served, while they went on asking. */
+  readonly leaderChanges: number;
 }
 
+const LARGEST_SEED = 2 ** 31 - 1;
 /** Every run has at least so much in it (operations that were carried out), and its faults last at least so long. */
 const minEvents = 3000;
-const minOperations = 150;
+const minOperations = 500;
 const faultsMs = { low: 10_000, high: 30_000 };
 /** A cluster that never serves while things go wrong is let off after this long; afterwards it must. */
 const longestFaultsMs = 40_000;
 
 /**
  * Runs a cluster of whole nodes with `createStateMachine` in them through crashes, partitions and everything else
- * that `faults.ts` knows, while `clients` use it; then lets it recover and judges what the clients saw.
+ * that `faults.ts` knows, while `clients` use it; then lets it recover and judges what the clients saw. Throws
+ * `bad-seed` for a seed that is none.
  */
 export async function simulate<Machine extends StateMachine, Op extends Operation<Machine>>(
   createStateMachine: () => Machine,
   clients: Clients<Machine, Op>,
   options: SimulationOptions,
-): Promise<SimulationReport> {
+): Promise<SimulationReport<Op>> {
+  const { seed } = options;
+  if (!Number.isInteger(seed) || seed < 0 || seed > LARGEST_SEED) {
+    throw new RaftLiteError(
+      "bad-seed",
+      `seed is ${seed}; it must be a whole number from 0 to ${LARGEST_SEED}`,
+      {
+        status: 400,
+      },
+    );
+  }
   const simulation = new Simulation(createStateMachine, clients, options);
   return await simulation.run();
 }
@@ -70,6 +89,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
   /** Never started while there are faults; started afterwards in some runs. */
   readonly #latecomers: readonly SimulatedMachine<Machine>[];
   readonly #lookRandom: Random;
+  #leaderChanges = 0;
 
   constructor(createStateMachine: () => Machine, clients: Clients<Machine, Op>, options: SimulationOptions) {
     this.#options = options;
@@ -95,7 +115,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
         watched: options.watched ? new Set(options.watched) : null,
       },
     );
-    this.#world = { scheduler, network, monitor, counts };
+    this.#world = { scheduler, network, monitor, counts, recordings: options.recordings ?? null };
     const latecomers: SimulatedMachine<Machine>[] = [];
     this.#machines = plan.machines.map(({ options: machineOptions, addresses, startsAt }) => {
       const machine = new SimulatedMachine(machineOptions, this.#world);
@@ -124,7 +144,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
     this.#patient.stop();
   }
 
-  async run(): Promise<SimulationReport> {
+  async run(): Promise<SimulationReport<Op>> {
     let violation: Violation | null = null;
     try {
       await this.#play();
@@ -137,9 +157,10 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
       seed: this.#options.seed,
       violation,
       events: this.#scheduler.events,
-      operations: this.#history.records.length,
       virtualMs: this.#scheduler.now,
       counts: this.#counts,
+      history: this.#history.records,
+      leaderChanges: this.#leaderChanges,
     };
   }
 
@@ -160,12 +181,21 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
     };
     await awaitLeader(recovery);
     await this.#runUntil(() => this.#hasEnough(), longestFaultsMs);
+    this.#leaderChanges = this.#world.monitor.leaderChanges;
     for (const loop of this.#loops) loop.stop();
     await this.#runUntil(() => this.#loops.every((loop) => !loop.isWaiting), longestFaultsMs);
     await finish(recovery);
 
-    const refutation = this.#clients.judge(this.#history.records);
-    if (refutation !== null) throw new Violation("linearizability", refutation, scheduler.now);
+    const { records } = this.#history;
+    const { log } = this.#world.monitor;
+    this.#judge("linearizability", () => this.#clients.judge(records));
+    this.#judge("answers-follow-log", () => this.#clients.compare?.(records, log) ?? null);
+  }
+
+  #judge(invariant: InvariantName, refute: () => string | null): void {
+    if (this.#options.watched?.includes(invariant) === false) return;
+    const refutation = refute();
+    if (refutation !== null) throw new Violation(invariant, refutation, this.#scheduler.now);
   }
 
   #hasEnough(): boolean {

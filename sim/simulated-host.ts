@@ -37,6 +37,8 @@ export function createSimulatedHost<Machine extends StateMachine>(
       },
     },
     transport: {
+      // Both forms of the exchange, in every run: some peers are sent bytes, the others text.
+      carriesBytes: (address) => (network.at(address)?.id.charCodeAt(0) ?? 0) % 2 === 0,
       post(address, body, timeoutMs) {
         const to = network.at(address);
         if (to !== undefined) monitor.leaves(machine.id, to.id, body);

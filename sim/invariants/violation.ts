@@ -49,6 +49,8 @@ export const invariantNames = [
   "acknowledged-took-effect",
   /** What clients saw could have happened one operation at a time. */
   "linearizability",
+  /** What clients were answered is what the committed log gives, no older than it may be, and no watch misses a change. */
+  "answers-follow-log",
 
   /** A node gives up only when its storage failed. */
   "node-does-not-fail",

@@ -11,6 +11,7 @@ test.each([
   ["--seed 7 --seeds 1", { first: 7, count: 1, trace: false, jobs: 2 }],
   ["--seed=2147483647", { first: 2147483647, count: 1, trace: true, jobs: 2 }],
   ["--seeds 2 --seed 2147483646", { first: 2147483646, count: 2, trace: false, jobs: 2 }],
+  ["--seed 7 --trace x", { first: 7, count: 1, trace: true, traceDirectory: "x", jobs: 2 }],
   ["--jobs 1", { first: 0, count: 100, trace: false, jobs: 1 }],
 ])("npm run sim -- %s", (line, expected) => {
   expect(parse(line)).toEqual(expected);
@@ -28,6 +29,9 @@ describe("is refused with one line", () => {
     ["--seeds many", '--seeds takes a whole number from 1 to 2147483648, not "many"'],
     ["--seeds 2 --seed 2147483647", "beyond the last seed"],
     ["--jobs 0", "--jobs takes"],
+    ["--trace x", "--trace takes a directory, and goes with --seed alone"],
+    ["--seed 1 --seeds 1 --trace x", "--trace takes a directory"],
+    ["--seed 1 --trace=", "--trace takes a directory"],
     ["--frobnicate", "--frobnicate"],
     ["12", "12"],
   ])("npm run sim -- %s", (line, says) => {

@@ -19,6 +19,9 @@ test.concurrent.each([
   ["node-outcome-guessed", "none-means-none"],
   ["core-read-unconfirmed", "linearizability"],
   ["core-read-before-first-commit", "linearizability"],
+  ["http-read-stale-by-default", "linearizability"],
+  ["http-watch-passes-over-change", "answers-follow-log"],
+  ["store-batch-wakes-first-key", "answers-follow-log"],
 ])("%s breaks %s within 200 seeds", { timeout: 300_000 }, async (name, invariant) => {
   using faulty = mutant(name);
   const args = [

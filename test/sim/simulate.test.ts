@@ -24,13 +24,13 @@ test("to look on changes nothing", async () => {
   expect(await runSeed(21)).toEqual(watched);
 });
 
-test("every run has at least 2,000 events and 100 answered operations", async () => {
+test("every run has at least 3,000 events and 500 answered operations", async () => {
   for (const seed of [1, 2, 3]) {
     const { events, counts, failure } = await runSeed(seed);
     const times = new Map(counts);
     expect(failure).toBeNull();
-    expect(events).toBeGreaterThanOrEqual(2000);
-    expect((times.get("commands ok") ?? 0) + (times.get("reads ok") ?? 0)).toBeGreaterThanOrEqual(100);
+    expect(events).toBeGreaterThanOrEqual(3000);
+    expect((times.get("commands ok") ?? 0) + (times.get("reads ok") ?? 0)).toBeGreaterThanOrEqual(500);
   }
 });
 
@@ -128,4 +128,10 @@ test("linearizability: what the judge of the clients refuses is reported", async
   const { violation } = await simulate(() => new Counter(), new Strict(), { seed: 3 });
   expect(violation).toMatchObject({ invariant: "linearizability" });
   expect(violation?.message).toContain("no order explains it");
+});
+
+test.each([-1, 1.5, 2 ** 31, Number.NaN, "7" as unknown as number])("%s is no seed", async (seed) => {
+  await expect(simulate(() => new Counter(), new Adders(), { seed })).rejects.toMatchObject({
+    code: "bad-seed",
+  });
 });
