@@ -12,6 +12,7 @@ import { createHandler } from "../shared/http/handler.ts";
 import type { HttpHost } from "../shared/http/host.ts";
 import { webHost } from "../shared/http/host.ts";
 import type { NodeApi } from "../shared/node/api.ts";
+import { KeyValueStore } from "../shared/store/key-value-store.ts";
 
 /** The processes of bench/http-path.ts: one way in, or one way out, in each. */
 
@@ -119,7 +120,7 @@ function viaUndici(req: IncomingMessage, res: ServerResponse): void {
 }
 
 async function wholeHandler(host: HttpHost): Promise<number> {
-  const handler = createHandler(fakeNode, { get: () => null }, { host });
+  const handler = createHandler(fakeNode, new KeyValueStore(), { host });
   return (await listen({ host: "127.0.0.1", port: 0, handler })).port;
 }
 

@@ -6,11 +6,19 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Dialect } from "./requests.ts";
+import type { System } from "./results.ts";
 
-/** A cluster of three processes on this machine, as the failover measurement drives it. */
+/** A cluster of three processes on this machine, as the benchmark drives it. */
 export interface BenchCluster {
-  readonly name: string;
+  readonly name: System;
+  readonly dialect: Dialect;
   start(): Promise<void>;
+  /** Where clients reach a member, and its process. */
+  port(member: number): number;
+  pid(member: number): number;
+  /** Number of the term: it rises with every election. */
+  term(): Promise<number>;
   /** Resolves with the leader's number once all three are up and level. */
   ready(): Promise<number>;
   /** One write through a member. Rejects when it was not acknowledged in time. */
@@ -18,14 +26,16 @@ export interface BenchCluster {
   end(member: number, signal: NodeJS.Signals): void;
   /** Waits for the end of a member that was signalled and starts it again. */
   restart(member: number): Promise<void>;
-  close(): void;
+  /** Ends all three at once. Resolves when they are gone. */
+  close(): Promise<void>;
 }
 
 const MEMBERS = [0, 1, 2];
 const READY_WITHIN_MS = 60_000;
 
 abstract class ProcessCluster implements BenchCluster {
-  abstract readonly name: string;
+  abstract readonly name: System;
+  abstract readonly dialect: Dialect;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #processes: ChildProcess[] = [];
   /** Six of them: clients' and, where they differ, peers'. */
@@ -34,6 +44,15 @@ abstract class ProcessCluster implements BenchCluster {
   protected abstract commandLine(member: number): readonly [command: string, args: readonly string[]];
   protected abstract findLeader(): Promise<number | null>;
   abstract put(member: number, value: number, timeoutMs: number): Promise<void>;
+  abstract term(): Promise<number>;
+
+  port(member: number): number {
+    return this.ports[member]!;
+  }
+
+  pid(member: number): number {
+    return this.#processes[member]!.pid!;
+  }
 
   async start(): Promise<void> {
     this.ports = await freePorts(6);
@@ -61,13 +80,13 @@ abstract class ProcessCluster implements BenchCluster {
 
   async restart(member: number): Promise<void> {
     const old = this.#processes[member];
-    if (old?.exitCode === null && old.signalCode === null) await once(old, "exit");
+    if (old !== undefined) await gone(old);
     this.#spawn(member);
   }
 
-  close(): void {
-    for (const process of this.#processes) process.kill("SIGKILL");
+  async close(): Promise<void> {
     this.#agent.destroy();
+    await Promise.all(this.#processes.map((process) => gone(process, "SIGKILL")));
   }
 
   protected call(
@@ -107,6 +126,7 @@ interface RaftLiteStatus {
 
 export class RaftLiteCluster extends ProcessCluster {
   readonly name = "Raft Lite";
+  readonly dialect = "raft-lite";
   readonly #directory: string;
 
   constructor(directory: string) {
@@ -145,18 +165,33 @@ export class RaftLiteCluster extends ProcessCluster {
     return level ? leader : null;
   }
 
+  async term(): Promise<number> {
+    return Number((await this.call(0, "/status?log=0", undefined)).term);
+  }
+
   async put(member: number, value: number, timeoutMs: number): Promise<void> {
     await this.call(member, "/command", { cmd: `SET key=${value}` }, timeoutMs);
   }
 }
 
-export function hasEtcd(): boolean {
-  return spawnSync("etcd", ["--version"], { stdio: "ignore" }).status === 0;
+/** Waits for a process's end, and sees to it where a signal is given. */
+async function gone(process: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return;
+  const exit = once(process, "exit");
+  if (signal !== undefined) process.kill(signal);
+  await exit;
+}
+
+/** null when it is not installed (Debian: apt-get install etcd-server). */
+export function etcdVersion(): string | null {
+  const { status, stdout } = spawnSync("etcd", ["--version"], { encoding: "utf8" });
+  return status === 0 ? (/etcd Version: (\S+)/.exec(stdout)?.[1] ?? "unknown") : null;
 }
 
 /** etcd with its defaults (heartbeat 100 ms, election timeout 1000 ms), spoken to through its JSON gateway. */
 export class EtcdCluster extends ProcessCluster {
   readonly name = "etcd";
+  readonly dialect = "etcd";
   readonly #directory: string;
 
   constructor(directory: string) {
@@ -191,6 +226,10 @@ export class EtcdCluster extends ProcessCluster {
     const [leader] = leaders;
     const found = statuses.findIndex(({ header }) => (header as { member_id?: string }).member_id === leader);
     return found < 0 ? null : found;
+  }
+
+  async term(): Promise<number> {
+    return Number((await this.call(0, "/v3/maintenance/status", {})).raftTerm);
   }
 
   async put(member: number, value: number, timeoutMs: number): Promise<void> {
