@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Plain JavaScript, because it must start on a Node that is too old for the rest: there it finds the Node that
-// `npm ci` brought along and runs itself again under that one.
+// Plain JavaScript, because it must start on a Node that cannot run the rest as it was started. In the repository, whose
+// sources are TypeScript, it then finds the Node that `npm ci` brought along; in the package, which holds them compiled,
+// it asks the same Node for what is behind a flag there. Either way it runs itself again.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import * as nodeModule from "node:module";
@@ -17,28 +18,41 @@ const standsInFor = process.env[STANDS_IN_FOR];
 delete process.env[STANDS_IN_FOR];
 const isStandIn = standsInFor === String(process.ppid) && process.channel !== undefined;
 
+/** The package does not hold the sources: Node would not strip types below node_modules. */
+const isRepository = existsSync(new URL("../ec2-node/main.ts", import.meta.url));
+
 if (!isStandIn) stopWithNpm();
-if (canRunTheSources()) {
+if (canRun()) {
   if (isStandIn) standIn(process.ppid);
   silenceKnownWarnings();
   nodeModule.enableCompileCache?.();
-  await import("../ec2-node/main.ts");
+  await (isRepository ? import("../ec2-node/main.ts") : import("../dist/ec2-node/main.js"));
 } else {
-  const node = isStandIn ? undefined : findPinnedNode();
-  if (node === undefined) {
+  const command = isStandIn ? undefined : isRepository ? findPinnedNode() : withSqlite();
+  if (command === undefined) {
     console.error(
-      `raft-lite needs Node 22.18 or newer and this is ${process.version}: ` +
-        "install one, or run `npm ci` in the project's folder, which brings its own",
+      isRepository
+        ? `raft-lite needs Node 22.18 or newer and this is ${process.version}: ` +
+            "install one, or run `npm ci` in the project's folder, which brings its own"
+        : `raft-lite needs Node 22.12 or newer and this is ${process.version}`,
     );
     process.exitCode = 1;
   } else {
-    runUnder(node);
+    runUnder(command);
   }
 }
 
-/** Asks for what is needed and not for a version: types are stripped unasked, and SQLite is there without a flag. */
-function canRunTheSources() {
-  return Boolean(process.features.typescript) && nodeModule.isBuiltin("node:sqlite");
+/** Asks for what is needed and not for a version: SQLite without a flag, and types that are stripped unasked. */
+function canRun() {
+  return nodeModule.isBuiltin("node:sqlite") && (!isRepository || Boolean(process.features.typescript));
+}
+
+/** This Node with its SQLite, which is behind a flag before 22.13. */
+function withSqlite() {
+  const flag = "--experimental-sqlite";
+  return process.allowedNodeEnvironmentFlags.has(flag)
+    ? [process.execPath, flag, ...process.execArgv]
+    : undefined;
 }
 
 /** The `node` package that package.json pins, in this checkout or wherever the dependencies were hoisted to. */
@@ -48,7 +62,7 @@ function findPinnedNode() {
   for (;;) {
     for (const name of names) {
       const candidate = join(directory, "node_modules", name);
-      if (existsSync(candidate)) return candidate;
+      if (existsSync(candidate)) return [candidate];
     }
     const parent = dirname(directory);
     if (parent === directory) return undefined;
@@ -69,10 +83,10 @@ function silenceKnownWarnings() {
 /**
  * Runs this file under another Node and ends as it ends. Whoever started this process knows its id and no other, so
  * the two must live, stop and die as one; the child's half of that is `standIn`.
- * @param {string} node
+ * @param {readonly string[]} command The Node and its options.
  */
-function runUnder(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+function runUnder([node, ...options]) {
+  const child = spawn(node, [...options, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, [STANDS_IN_FOR]: String(process.pid) },
   });

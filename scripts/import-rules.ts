@@ -1,4 +1,5 @@
-import { parseSync, Visitor } from "oxc-parser";
+import type { Import } from "./imports.ts";
+import { importsOf } from "./imports.ts";
 
 /**
  * Who may import whom (docs/architecture.md). A compiler sees whether an import resolves, a linter what it is called;
@@ -22,8 +23,7 @@ interface Room {
 }
 
 /** The single files at the top of shared/ import at most one another, so everyone may import them. */
-const LEAF = /^shared\/(?!index\.ts$)[^/]+\.ts$/;
-const SHARED_ROOMS = ["raft", "storage", "store", "node", "http", "client"].map((name) => `shared/${name}`);
+const LEAF = /^shared\/[^/]+\.ts$/;
 
 const open = (...paths: string[]): Arrow[] => paths.map((to) => ({ to }));
 
@@ -42,37 +42,60 @@ const ROOMS: readonly Room[] = [
   // The state machine comes in through its port: a node must run with any, not with ours.
   { path: "shared/node", arrows: open("shared/storage", "shared/raft"), packages: [] },
   {
+    path: "shared/recording",
+    arrows: [
+      ...open("shared/storage", "shared/raft"),
+      // A recorder hears from its node through the node's ports.
+      { to: "shared/node/recorder.ts", typesOnly: true },
+      { to: "shared/node/ports.ts", typesOnly: true },
+    ],
+    packages: [],
+  },
+  {
     path: "shared/http",
     arrows: open("shared/node", "shared/store", "shared/storage", "shared/raft"),
     packages: ["itty-router"],
   },
-  // A client is loaded where no server is: from the handler it takes the shapes of requests and replies.
-  { path: "shared/client", arrows: [{ to: "shared/http", typesOnly: true }], packages: [] },
-  { path: "shared/index.ts", arrows: open(...SHARED_ROOMS), packages: [] },
+  // A client is loaded where no server is: it knows the routes by what docs/client.md says of them.
+  { path: "shared/client", arrows: [], packages: [] },
   // What is left of shared/: the leaves. (A new folder of it needs a line of its own here.)
   { path: "shared", arrows: [], packages: [] },
   { path: "ec2-node", arrows: open("shared"), packages: ["node:*", "*"] },
   { path: "worker", arrows: open("shared"), packages: ["cloudflare:*", "*"] },
   { path: "sim", arrows: open("shared"), packages: ["node:*", "*"] },
+  // The package's entries: they name what is public, and hold nothing of their own.
+  { path: "exports", arrows: open("shared", "ec2-node", "sim"), packages: [] },
+  // As a program that uses the package: what it imports goes through the package's entries.
+  { path: "examples", arrows: [], packages: ["node:*", "raft-lite"] },
   { path: "bench", arrows: open("shared", "ec2-node"), packages: ["node:*", "*"] },
-  { path: "bin", arrows: open("ec2-node"), packages: ["node:*"] },
+  // The sources in the repository, what they were compiled to in the package.
+  { path: "bin", arrows: open("ec2-node", "dist/ec2-node"), packages: ["node:*"] },
   { path: "scripts", arrows: [], packages: ["node:*", "*"] },
+  // The fuzz itself runs wherever nodes do; what drives it on Node lies beside it.
+  {
+    path: "test/fuzz/portable",
+    arrows: [{ to: "shared/store", typesOnly: true }, ...open("test/store/model.ts")],
+    packages: ["fast-check"],
+  },
   {
     path: "test",
-    arrows: open("shared", "ec2-node", "worker", "sim", "scripts", "bin"),
+    arrows: open(
+      "shared",
+      "ec2-node",
+      "worker",
+      "sim",
+      "scripts",
+      "bin",
+      "exports",
+      "examples",
+      "test/fuzz/portable",
+    ),
     packages: ["node:*", "cloudflare:*", "*"],
   },
 ];
 
 /** Configuration files at the top: they are read by tools and import tools. */
 const TOP: Room = { path: "", arrows: [], packages: ["node:*", "*"] };
-
-interface Import {
-  /** As written; undefined for an `import()` of something computed. */
-  readonly specifier: string | undefined;
-  readonly typeOnly: boolean;
-  readonly line: number;
-}
 
 /** Says, one line each, which imports of a file are refused. `file` is relative to the repository, with slashes. */
 export function refusedImports(file: string, source: string): string[] {
@@ -127,28 +150,4 @@ function resolve(from: string, specifier: string): string | undefined {
     if (step !== ".." && step !== ".") path.push(step);
   }
   return path.join("/");
-}
-
-/** Everything that names another module, `import("…").Type` within types included. */
-function importsOf(file: string, source: string): Import[] {
-  const { program, errors } = parseSync(file, source);
-  const error = errors[0];
-  if (error !== undefined) throw new SyntaxError(`${file}: ${error.message}`);
-  const found: Import[] = [];
-  const add = (node: { start: number }, specifier: string | undefined, typeOnly: boolean) =>
-    found.push({ specifier, typeOnly, line: source.slice(0, node.start).split("\n").length });
-
-  new Visitor({
-    ImportDeclaration: (node) => add(node, node.source.value, node.importKind === "type"),
-    ExportAllDeclaration: (node) => add(node, node.source.value, node.exportKind === "type"),
-    ExportNamedDeclaration: (node) => {
-      if (node.source) add(node, node.source.value, node.exportKind === "type");
-    },
-    ImportExpression: (node) => {
-      const { source: from } = node;
-      add(node, from.type === "Literal" && typeof from.value === "string" ? from.value : undefined, false);
-    },
-    TSImportType: (node) => add(node, node.source.value, true),
-  }).visit(program);
-  return found;
 }

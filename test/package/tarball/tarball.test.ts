@@ -1,0 +1,296 @@
+import { copyFileSync, existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { importsOf } from "../../../scripts/imports.ts";
+import { call, post } from "../../process/support/http.ts";
+import { CHECKOUT, test } from "../../process/support/lab.ts";
+import { until } from "../../process/support/until.ts";
+import { entryFiles } from "../support/public-api.ts";
+import { exerciseTally } from "../support/tally-cluster.ts";
+import { Project, RUNTIME_NAMES, run } from "./project.ts";
+
+/** The package as programs get it: packed, and installed in an empty project. */
+
+let project: Project;
+
+beforeAll(() => {
+  project = new Project();
+}, 300_000);
+
+afterAll(() => project?.dispose());
+
+const entries = Object.keys(entryFiles());
+const tool = (name: string) => join(CHECKOUT, "node_modules/.bin", name);
+
+describe("what is in it", () => {
+  const installed = () => join(project.directory, "node_modules/raft-lite");
+  const files = () =>
+    globSync("**/*", { cwd: installed() })
+      .map((file) => file.split(sep).join("/"))
+      .filter((file) => statSync(join(installed(), file)).isFile());
+
+  test("is what runs, what describes it, and nothing else", () => {
+    const places = new Set(files().map((file) => file.replace(/\/.*/, "/")));
+    expect([...places].sort()).toEqual(["LICENSE", "README.md", "bin/", "dist/", "docs/", "package.json"]);
+    const kinds = new Set(files().map((file) => /(\.d\.ts|\.[a-z]+|[A-Z]+)$/.exec(file)?.[0]));
+    expect([...kinds].sort()).toEqual([".d.ts", ".js", ".json", ".md", "LICENSE"]);
+    expect(files().filter((file) => /(^|\/)(test|bench|scripts|examples)\//.test(file))).toEqual([]);
+  });
+
+  test("is small", () => {
+    const unpacked = files().reduce((sum, file) => sum + statSync(join(installed(), file)).size, 0);
+    const packed = statSync(project.tarball).size;
+    console.log(`${files().length} files, ${packed} bytes packed, ${unpacked} bytes unpacked`);
+    expect(packed).toBeLessThan(500_000);
+    expect(unpacked).toBeLessThan(1_750_000);
+  });
+
+  test("names no file that is not there", () => {
+    const compiled = files().filter((file) => file.startsWith("dist/"));
+    const missing = compiled.flatMap((file) =>
+      importsOf(file, readFileSync(join(installed(), file), "utf8")).flatMap(({ specifier }) => {
+        if (!specifier?.startsWith(".")) return [];
+        const target = join(dirname(file), specifier);
+        // A compiler reads declarations beside the JavaScript that declarations name.
+        const wanted = file.endsWith(".d.ts") ? [target, target.replace(/\.js$/, ".d.ts")] : [target];
+        return wanted.every((path) => compiled.includes(path)) ? [] : [`${file} names ${specifier}`];
+      }),
+    );
+    expect(missing).toEqual([]);
+    expect(compiled.length).toBeGreaterThan(300);
+  });
+
+  test("depends on three packages, and these on none", () => {
+    const packages = globSync("node_modules/*", { cwd: project.directory })
+      .map((path) => relative("node_modules", path))
+      .sort();
+    expect(packages).toEqual(["commander", "itty-router", "raft-lite", "srvx"]);
+  });
+
+  test("is as publint and are-the-types-wrong want it", () => {
+    run(tool("publint"), ["run", "--strict", project.tarball], project.home);
+    // ESM alone: a CommonJS program of Node 22.12 or newer requires it as it is.
+    run(tool("attw"), [project.tarball, "--profile", "esm-only"], project.home);
+  });
+});
+
+describe("its types", () => {
+  const source = entries.map((name, at) => `export * as entry${at} from "${name}";\n`).join("");
+  const check = (name: string, options: object) => {
+    project.write("every-entry.ts", source);
+    const compilerOptions = { noEmit: true, strict: true, target: "es2022", types: [], ...options };
+    project.write(name, JSON.stringify({ compilerOptions, files: ["every-entry.ts"] }));
+    run(tool("tsc"), ["-p", name], project.directory);
+  };
+
+  test.each([
+    ["nodenext", { module: "nodenext" }],
+    ["bundler", { module: "preserve", moduleResolution: "bundler" }],
+  ])("check in a browser's, a Worker's and a server's project (%s)", (name, how) => {
+    check(`${name}-dom.json`, { ...how, lib: ["ES2022", "DOM"] });
+    check(`${name}-worker.json`, { ...how, lib: ["ES2022", "WebWorker"] });
+    const typeRoots = [join(CHECKOUT, "node_modules/@types")];
+    check(`${name}-node.json`, { ...how, lib: ["ES2023"], types: ["node"], typeRoots });
+  });
+
+  test("carry the program's own from a command to its result", () => {
+    project.write(
+      "typed.ts",
+      `import { defineStateMachine } from "raft-lite";
+       import { startNode } from "raft-lite/node-host";
+       const counter = defineStateMachine({
+         initial: () => ({ count: 0 }),
+         commands: { add: (state, by: number) => (state.count += by) },
+       });
+       const node = await startNode({ id: "A", dataDir: "d", stateMachine: counter.create() });
+       const sum: number = (await node.execute(counter.commands.add(1))).result;
+       const read: number = await node.read(({ state }) => state.count);
+       // @ts-expect-error
+       const wrong: string = (await node.execute(counter.commands.add(1))).result;
+       // @ts-expect-error
+       counter.commands.add("1");
+       export { read, sum, wrong };`,
+    );
+    const compilerOptions = { noEmit: true, strict: true, target: "es2022", module: "nodenext", types: [] };
+    project.write("typed.json", JSON.stringify({ compilerOptions, files: ["typed.ts"] }));
+    run(tool("tsc"), ["-p", "typed.json"], project.directory);
+  });
+});
+
+test("what the documents show compiles", () => {
+  const typeRoots = [join(CHECKOUT, "node_modules/@types")];
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    target: "es2022",
+    module: "nodenext",
+    types: ["node"],
+  };
+  const files = ["README.md", "docs/embedding.md"].map((document, at) => {
+    const text = readFileSync(join(CHECKOUT, document), "utf8");
+    const blocks = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code);
+    expect(blocks.length).toBeGreaterThan(1);
+    // What a block leaves to the reader.
+    blocks.unshift(
+      'import type { Clients } from "raft-lite/sim";',
+      "declare const TallyClients: new () => Clients<any, any>;",
+    );
+    project.write(`document${at}.ts`, blocks.join("\n"));
+    return `document${at}.ts`;
+  });
+  project.write(
+    "documents.json",
+    JSON.stringify({ compilerOptions: { ...compilerOptions, typeRoots }, files }),
+  );
+  run(tool("tsc"), ["-p", "documents.json"], project.directory);
+});
+
+describe("bundled for wherever JavaScript runs", () => {
+  /** Minified bytes, and these packed. */
+  async function bundle(code: string): Promise<{ bytes: number; packed: number }> {
+    const missing: string[] = [];
+    const build = await rolldown({
+      input: project.write("bundled.js", code),
+      platform: "neutral",
+      onLog: (_level, { message }) => missing.push(message),
+    });
+    const { output } = await build.generate({ format: "esm", minify: true });
+    expect(missing).toEqual([]);
+    expect(output).toHaveLength(1);
+    const [{ imports, code: bundled }] = output;
+    expect(imports).toEqual([]);
+    return { bytes: bundled.length, packed: gzipSync(bundled).length };
+  }
+
+  test.each([
+    ["createClient", "raft-lite/client", 12_000],
+    ["Raft", "raft-lite/core", 12_000],
+    ["defineStateMachine", "raft-lite", 3_000],
+    ["createHandler", "raft-lite/http", 20_000],
+    ["RaftNode", "raft-lite/node", 45_000],
+  ])("%s of %s needs nothing, and little room", async (name, entry, limit) => {
+    const { bytes, packed } = await bundle(`export { ${name} } from "${entry}";`);
+    console.log(`${entry}: ${name} takes ${bytes} bytes minified, ${packed} packed`);
+    expect(packed).toBeLessThan(limit);
+  });
+});
+
+describe.each(RUNTIME_NAMES)("under %s", (name) => {
+  const runtime = () => project.runtime(name);
+  /** Runs a program in the project and gives its output. */
+  const said = (program: string, args: readonly string[]) =>
+    run(program, args, project.directory, project.environment(runtime()));
+
+  test("every entry imports", () => {
+    const program = project.write(
+      "names.js",
+      `const names = {};
+       for (const entry of ${JSON.stringify(entries)}) names[entry] = Object.keys(await import(entry));
+       console.log(JSON.stringify(names));`,
+    );
+    const names = JSON.parse(said(runtime().node, [program])) as Record<string, string[]>;
+    expect(names).toMatchObject({
+      "raft-lite": expect.arrayContaining(["defineStateMachine"]),
+      "raft-lite/core": expect.arrayContaining(["Raft"]),
+      "raft-lite/client": expect.arrayContaining(["createClient"]),
+      "raft-lite/node-host": expect.arrayContaining(["startNode"]),
+      "raft-lite/sim": expect.arrayContaining(["simulate"]),
+    });
+    expect(Object.values(names).every((list) => list.length > 0)).toBe(true);
+  });
+
+  test("`npx raft-lite start` gives a cluster that serves, and goes with CTRL+C", async ({ lab }) => {
+    const [port] = await lab.ports(3);
+    const [a, b, c] = [0, 1, 2].map((at) => `http://127.0.0.1:${port! + at}`) as [string, string, string];
+    const words = ["raft-lite", "start", "--port", String(port), "--data-dir", join(lab.directory, "data")];
+    const env = project.environment(runtime());
+    const started = lab.run("start", "npx", words, { cwd: project.directory, env });
+    const reply = await until("the cluster takes a command", async () => {
+      const taken = await post(`${a}/command`, { cmd: "SET x=5" });
+      return taken.status === 200 && taken;
+    });
+    expect(JSON.parse(reply.text)).toMatchObject({ ok: true, result: "OK" });
+    expect((await call(`${b}/v1/kv/x?raw`)).text).toBe("5");
+    const status = await until("all follow one leader", () => {
+      const table = said("npx", ["raft-lite", "status", a, b, c]);
+      return table.includes("3 of 3 nodes follow") && table;
+    });
+    started.signalGroup("SIGINT");
+    await started.ended();
+    for (const id of "ABC") expect(started.lines).toContain(`[Node ${id}] Stopped`);
+    expect(`${started.stdout}${started.stderr}${status}`).not.toMatch(/warning|experimental/i);
+  });
+
+  test("the command ends as it is told, also where it runs itself again", async ({ lab }) => {
+    const file = join(project.directory, "node_modules/raft-lite/bin/raft-lite.js");
+    const args = [file, "node", "--id", "A", "--port", "0", "--host", "127.0.0.1"];
+    const env = project.environment(runtime());
+    const start = () => lab.run("node", runtime().node, args, { env });
+    const stopped = start();
+    await stopped.line(/Became Leader/);
+    stopped.signal("SIGTERM");
+    expect(await stopped.ended()).toEqual({ code: 0, signal: null });
+    const killed = start();
+    await killed.line(/Became Leader/);
+    await killed.kill();
+    // Nothing lives on behind it: its directory is soon free again.
+    const again = await until("the directory is free", async () => {
+      const next = start();
+      await until("it leads or ends", () => next.ending ?? next.count(/Became Leader/) > 0);
+      return next.ending === null && next;
+    });
+    again.signal("SIGINT");
+    expect(await again.ended()).toEqual({ code: 0, signal: null });
+    expect(`${stopped.stderr}${killed.stderr}${again.stderr}`).toBe("");
+  });
+
+  test("the examples run: in the simulator, and through kill -9", async ({ lab }) => {
+    const compiled = (file: string) => [...runtime().options, join(examples(), file)];
+    const lines = said(runtime().node, [...compiled("simulate.js"), "1", "2"]);
+    expect(lines).toBe("seed 1: all is well\nseed 2: all is well\n");
+    await exerciseTally(lab, { command: runtime().node, words: compiled("tally-node.js") });
+  });
+
+  test("a Node without SQLite says so, and how to mend it", () => {
+    const program = project.write(
+      "no-sqlite.js",
+      `import { startNode } from "raft-lite/node-host";
+       import { simulate } from "raft-lite/sim";
+       const say = ({ code, message }) => console.log(code, message);
+       await startNode({ id: "A", port: 0, dataDir: "d" }).catch(say);
+       await simulate(() => ({}), { count: 1 }, { seed: 1 }).catch(say);`,
+    );
+    const without = runtime().options.includes("--experimental-sqlite") ? [] : ["--no-experimental-sqlite"];
+    const lines = said(runtime().node, [...without, program]);
+    expect(lines).toMatch(/^(sqlite-missing .*22\.13.*--experimental-sqlite\n){2}$/);
+  });
+
+  test("the command's version is the package's", () => {
+    const { version } = JSON.parse(readFileSync(join(CHECKOUT, "package.json"), "utf8"));
+    expect(said("npx", ["raft-lite", "--version"]).trim()).toBe(version);
+  });
+});
+
+/** Where the examples lie, compiled within the project. */
+function examples(): string {
+  const directory = join(project.directory, "compiled");
+  if (existsSync(directory)) return directory;
+  const files = globSync("*.ts", { cwd: join(CHECKOUT, "examples") });
+  for (const file of files) copyFileSync(join(CHECKOUT, "examples", file), join(project.directory, file));
+  const compilerOptions = {
+    target: "es2022",
+    lib: ["ES2023", "DOM"],
+    module: "nodenext",
+    types: ["node"],
+    typeRoots: [join(CHECKOUT, "node_modules/@types")],
+    strict: true,
+    rewriteRelativeImportExtensions: true,
+    noEmitOnError: true,
+    outDir: "compiled",
+  };
+  project.write("examples.json", JSON.stringify({ compilerOptions, files }));
+  run(tool("tsc"), ["-p", "examples.json"], project.directory);
+  return directory;
+}
