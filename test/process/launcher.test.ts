@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { oldNode } from "./support/lab.ts";
 
 /**
  * The launcher on a Node that cannot run the sources. Such a Node is played by this one with type stripping switched
@@ -159,6 +160,63 @@ describe("the launcher under a Node that is too old", () => {
     const output = launch("exit");
     expect(await once(output.process, "close")).toEqual([1, null]);
     expect(output.stderr).toMatch(/^raft-lite needs Node 22\.18 or newer.*npm ci.*\n$/);
+  });
+});
+
+/**
+ * The package holds compiled files and no sources. A Node that has SQLite behind a flag (before 22.13) is played by this
+ * one with SQLite switched off.
+ */
+describe("the launcher of the package", () => {
+  beforeEach(() => {
+    rmSync(join(home, "ec2-node"), { recursive: true });
+    mkdirSync(join(home, "dist/ec2-node"), { recursive: true });
+    const compiled = PROGRAM.replace("(line: string)", "(line)");
+    writeFileSync(join(home, "dist/ec2-node/main.js"), `${compiled}\nsay("flags " + process.execArgv);`);
+  });
+
+  function launchPackage(nodeOptions: string, ...args: string[]) {
+    return run(process.execPath, [join(home, "bin/raft-lite.js"), ...args], nodeOptions);
+  }
+
+  test("runs what is compiled, in its own process", async () => {
+    const output = launchPackage("", "exit", "SET x=5");
+    expect(await once(output.process, "close")).toEqual([7, null]);
+    expect(output.stdout).toContain(`pid ${output.process.pid}\n`);
+    expect(output.stdout).toContain(`arguments ["exit","SET x=5"]`);
+    expect(output.stdout).toContain("flags \n");
+    expect(output.stderr).toBe("");
+  });
+
+  test("runs the same Node again with the flag for SQLite, where it takes one", async () => {
+    const output = launchPackage("--no-experimental-sqlite", "exit", "SET x=5");
+    expect(await once(output.process, "close")).toEqual([7, null]);
+    expect(output.stdout).not.toContain(`pid ${output.process.pid}\n`);
+    expect(output.stdout).toContain(`arguments ["exit","SET x=5"]`);
+    expect(output.stdout).toContain("flags --experimental-sqlite\n");
+    expect(output.stderr).toBe("");
+  });
+
+  test("keeps the options that Node was given", async () => {
+    const child = ["--max-old-space-size=64", join(home, "bin/raft-lite.js"), "return"];
+    const output = run(process.execPath, child, "--no-experimental-sqlite");
+    expect(await once(output.process, "close")).toEqual([0, null]);
+    expect(output.stdout).toContain("flags --experimental-sqlite,--max-old-space-size=64\n");
+  });
+
+  test("takes the program along when it is killed", async () => {
+    const output = launchPackage("--no-experimental-sqlite", "wait");
+    const pid = await programOf(output);
+    expect(pid).not.toBe(output.process.pid);
+    output.process.kill("SIGKILL");
+    await vi.waitFor(() => expect([undefined, "Z"]).toContain(stateOf(pid)), { timeout: 5_000 });
+  });
+
+  const old = oldNode();
+  test.runIf(old !== null)("says in one line which Node it needs", async () => {
+    const output = run(old!, [join(home, "bin/raft-lite.js"), "exit"]);
+    expect(await once(output.process, "close")).toEqual([1, null]);
+    expect(output.stderr).toMatch(/^raft-lite needs Node 22\.12 or newer and this is v\d+\.\d+\.\d+\n$/);
   });
 });
 

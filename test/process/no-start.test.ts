@@ -76,8 +76,9 @@ describe.concurrent("a data directory", () => {
   test("with a database that is none", async ({ lab }) => {
     const node = await runningNode(lab);
     await node.kill();
-    for (const name of readdirSync(node.dataDirectory)) {
-      writeFileSync(join(node.dataDirectory, name), "something else entirely\n".repeat(1000));
+    for (const entry of readdirSync(node.dataDirectory, { withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      writeFileSync(join(node.dataDirectory, entry.name), "something else entirely\n".repeat(1000));
     }
     const again = node.start();
     await expectOneLine(again, /is damaged|made by another program/);
