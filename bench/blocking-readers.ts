@@ -28,8 +28,10 @@ const { values } = parseArgs({
     only: { type: "string", default: "memory,wake,writes" },
   },
 });
-const [readers, rounds, puts] = [Number(values.readers), Number(values.rounds), Number(values.puts)];
-const roundMs = 1000 * Number(values.seconds);
+const readers = numberOf("readers");
+const rounds = numberOf("rounds");
+const puts = numberOf("puts");
+const roundMs = 1000 * numberOf("seconds");
 const parts: Readonly<Record<string, () => Promise<void>>> = { memory, wake, writes };
 
 /** Long enough for buffers to be given back. */
@@ -46,6 +48,12 @@ for (const part of values.only.split(",")) {
   await run();
 }
 process.stderr.write(`load average after: ${loadavg()[0]?.toFixed(1)}\n`);
+
+function numberOf(name: "readers" | "rounds" | "puts" | "seconds"): number {
+  const value = Number(values[name]);
+  if (!(value > 0)) throw new Error(`--${name} takes a number above 0, not ${values[name]}`);
+  return value;
+}
 
 async function withCluster(work: (cluster: RaftLiteCluster, leader: number) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "raft-lite-readers-"));

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import { FastResponse } from "srvx/node";
 
 type Body = string | Uint8Array | ReadableStream<Uint8Array> | null;
@@ -9,7 +10,8 @@ export class PlainResponse extends FastResponse {
   readonly fields: Readonly<Record<string, string>>;
 
   constructor(content: Body, init: { readonly status: number; readonly headers: Record<string, string> }) {
-    super(content as BodyInit | null, init);
+    // curl -i shows the reason to people; fetch's own responses leave it empty.
+    super(content as BodyInit | null, { ...init, statusText: STATUS_CODES[init.status] ?? "" });
     this.content = content;
     this.code = init.status;
     this.fields = init.headers;

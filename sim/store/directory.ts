@@ -15,7 +15,6 @@ import type { Revisions } from "./revisions.ts";
 /** How a command goes on from a state, step by step. */
 interface Course {
   readonly values: string;
-  readonly changed: boolean;
   readonly refused: boolean;
 }
 
@@ -63,9 +62,7 @@ export class Directory implements Model<PreparedInput, StoreAnswer> {
     if (input.rank !== null && input.rank !== rank) return [];
     const next = String.fromCharCode(input.rank === null ? rank : rank + 1);
     const states = new Set<string>();
-    for (const { values, changed } of this.#courses(state, input, output as WriteAnswer | undefined)) {
-      // Who has a revision has changed something.
-      if (input.rank !== null && !changed) continue;
+    for (const { values } of this.#courses(state, input, output as WriteAnswer | undefined)) {
       if (!this.#losesWhatIsNeeded(state, values, rank, now)) states.add(values + next);
     }
     return [...states];
@@ -87,7 +84,7 @@ export class Directory implements Model<PreparedInput, StoreAnswer> {
   }
 
   #courses(state: string, { atomic, steps }: PreparedWrite, answer: WriteAnswer | undefined): Course[] {
-    const start: Course = { values: state.slice(0, this.#size), changed: false, refused: false };
+    const start: Course = { values: state.slice(0, this.#size), refused: false };
     const results = answer?.results;
     const isRolledBack = atomic && results?.some(({ ok }) => !ok);
     let courses = [start];
@@ -172,5 +169,5 @@ function fits(told: boolean | null, is: boolean): boolean {
 
 function withValue({ values, refused }: Course, place: number, value: number): Course {
   const after = values.slice(0, place) + String.fromCharCode(value) + values.slice(place + 1);
-  return { values: after, changed: true, refused };
+  return { values: after, refused };
 }

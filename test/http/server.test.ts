@@ -45,6 +45,11 @@ describe("listening", () => {
     expect((await fetch(`${server.url}/status`)).status).toBe(200);
   });
 
+  test.each(["/v1/kv/absent", "/nowhere"])("the status line of %s names the reason", async (path) => {
+    const { url } = await serve();
+    expect((await fetch(`${url}${path}`)).statusText).toBe("Not Found");
+  });
+
   test("all interfaces are reached by the loopback address", async () => {
     const server = await serve(fakeNode(), "0.0.0.0");
     expect(server.url).toBe(`http://127.0.0.1:${server.port}`);

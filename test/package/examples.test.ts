@@ -30,7 +30,7 @@ async function found(create: () => Machine, seeds: readonly number[]): Promise<s
   return "nothing";
 }
 
-const SEEDS = 30;
+const SEEDS = 12;
 const AT_ONCE = 6;
 
 describe("the simulated tally", () => {

@@ -193,6 +193,8 @@ describe("a node in a program", () => {
     } satisfies StateMachine;
     const node = await start({ stateMachine, onFatal: failed });
     await expect(node.execute("x")).rejects.toMatchObject({ details: { outcome: "unknown" } });
+    // The recording of what led to it is written first.
+    await vi.waitFor(() => expect(failed).toHaveBeenCalled(), { timeout: 20_000 });
     expect(failed.mock.calls).toEqual([
       [expect.objectContaining({ message: "the state machine is broken" })],
     ]);

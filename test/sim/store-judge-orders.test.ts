@@ -12,23 +12,27 @@ const shape: StoreShape = { directories: [{ prefix: "a/", keys: ["a/1", "a/2"] }
 
 test("what a store can have answered is accepted, however operations overlap", () => {
   const random = new Random(1, "true histories");
+  const refused: unknown[] = [];
   for (let count = 0; count < 1500; count++) {
     const history = drawHistory(random, random.int(5, 40));
-    expect({ history, verdict: judgeStore(history) }).toEqual({ history, verdict: null });
+    const verdict = judgeStore(history);
+    if (verdict !== null) refused.push({ verdict, history });
   }
+  expect(refused).toEqual([]);
 });
 
 test("long histories in which much was never answered are judged in no time", () => {
   const random = new Random(3, "long histories");
-  for (let count = 0; count < 20; count++) {
+  for (let count = 0; count < 6; count++) {
     const history = drawHistory(random, 800);
     expect(history.filter(({ answer }) => answer === null).length).toBeGreaterThan(150);
-    expect({ history, verdict: judgeStore(history) }).toEqual({ history, verdict: null });
+    expect(judgeStore(history)).toBeNull();
   }
 });
 
 test("agrees with a search through all orders about answers that were tampered with", () => {
   const random = new Random(2, "tampered histories");
+  const wronglyRefused: unknown[] = [];
   let refused = 0;
   let missed = 0;
   const histories = 3000;
@@ -37,9 +41,10 @@ test("agrees with a search through all orders about answers that were tampered w
     const possible = hasOrder(history);
     if (!possible) refused++;
     const verdict = judgeStore(history);
-    if (possible) expect({ history, verdict }).toEqual({ history, verdict: null });
-    else if (verdict === null) missed++;
+    if (possible && verdict !== null) wronglyRefused.push({ verdict, history });
+    if (!possible && verdict === null) missed++;
   }
+  expect(wronglyRefused).toEqual([]);
   // Where answers withhold the index of a value, the judge takes it to be any that nobody else has.
   expect(missed).toBeLessThan(histories / 500);
   expect(refused).toBeGreaterThan(histories / 4);

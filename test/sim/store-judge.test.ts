@@ -251,6 +251,25 @@ describe("could not have happened", () => {
       /stands at 7 and began after READ x/,
     ],
     [
+      "changes that took effect against the order of their indexes",
+      [
+        [0, 3, each(put("x", "v1")), answer(done(3))],
+        [1, 4, each(put("x", "v2")), answer(done(2))],
+        [5, 6, read("x"), found(null, "x=v2")],
+      ],
+      /x: v2/,
+    ],
+    [
+      "two states at one index, though there was a change that nobody told the index of",
+      [
+        [0, 1, each(put("x", "v1")), answer(done(2))],
+        [2, 3, read("x"), found(2, "x=v1@2")],
+        [4, 5, text(del("x")), ok],
+        [6, 7, read("x"), found(2)],
+      ],
+      /^READ x of client 3 .* with \[\] at 2; but READ x of client 1/,
+    ],
+    [
       "a read of more than was there at its index",
       [
         [0, 1, each(put("x", "v1")), answer(done(2))],

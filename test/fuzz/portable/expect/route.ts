@@ -53,13 +53,20 @@ export function expectationOf(request: SentRequest, at: Circumstances): Expectat
 function routesAt(request: SentRequest, pathname: string, at: Circumstances): Record<string, Route> | null {
   const below = /^\/v1\/kv(?:\/(.*))?$/s.exec(pathname);
   if (below === null) return ROUTES[pathname.replace(/\/+$/, "")] ?? null;
-  const path = request.target.split("?")[0] ?? "";
-  const encodedKey = (at.keepsPaths ? /^\/v1\/kv\/(.*)$/s.exec(path)?.[1] : below[1]) ?? "";
+  const resolvedKey = below[1] ?? "";
+  const encodedKey = at.keepsPaths ? sentKey(request) : resolvedKey;
   const key: Route = { guarded: "client", expect: (one) => expectKey(one, encodedKey, at) };
   return {
     ...{ GET: key, HEAD: key, PUT: key, DELETE: key },
-    ...(encodedKey === "" && { POST: { guarded: "client" as const, expect: expectBatch } }),
+    ...(resolvedKey === "" && { POST: { guarded: "client" as const, expect: expectBatch } }),
   };
+}
+
+/** What stands in the path before anything is resolved in it; where that is no key's path, what no key is written as. */
+function sentKey({ target }: SentRequest): string {
+  const path = target.split("?")[0] ?? "";
+  const found = /^\/v1\/kv(?:\/(.*))?$/s.exec(path);
+  return found === null ? "%" : (found[1] ?? "");
 }
 
 function observing(expect: Route["expect"], guarded: Guarded = "client"): Record<string, Route> {
