@@ -190,6 +190,8 @@ function send(req: IncomingMessage, res: ServerResponse, response: Response): Pr
 async function sendEarly(req: IncomingMessage, res: ServerResponse, response: Response): Promise<void> {
   const body = Buffer.from(await response.arrayBuffer());
   res.writeHead(response.status, { ...Object.fromEntries(response.headers), "content-length": body.length });
+  // To HEAD nothing is written, and the head would wait for the end.
+  res.flushHeaders();
   res.write(body);
   const linger = setTimeout(() => req.socket.destroy(), LINGER_MS);
   req.on("end", () => res.end()).on("close", () => clearTimeout(linger));

@@ -168,6 +168,16 @@ describe("what comes behind a request and is none", () => {
   });
 });
 
+describe("a request that is answered before its body has come", () => {
+  test.each(["GET", "HEAD"])("%s gets the whole answer", async (method) => {
+    const server = await serve();
+    const client = new RawClient(server.port);
+    client.send(`${method} /status HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n`);
+    expect(await client.receive(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 200 /);
+    client.socket.destroy();
+  });
+});
+
 describe("close", () => {
   test("drops idle connections at once, those never used too", async () => {
     const server = await serve();

@@ -257,7 +257,7 @@ describe("could not have happened", () => {
         [1, 4, each(put("x", "v2")), answer(done(2))],
         [5, 6, read("x"), found(null, "x=v2")],
       ],
-      /x: v2/,
+      /^EACH \[PUT x=v1\]/,
     ],
     [
       "two states at one index, though there was a change that nobody told the index of",
