@@ -46,6 +46,7 @@ export function plotOf(results: Results): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
     ` font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="11" fill="${INK}">`,
+    "<title>Raft Lite and etcd: puts, reads, batches and gaps</title>",
     `<rect width="${width}" height="${height}" fill="white"/>`,
     head(results),
     ...body,
