@@ -103,6 +103,8 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   server.on("request", serve);
   // Without this listener Node asks for the body at once; readBody does, when the request has been let in.
   server.on("checkContinue", serve);
+  // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node's own refusal says nothing.
+  server.on("checkExpectation", serve);
   if (streams !== undefined) {
     server.on("upgrade", (request, socket, head) => {
       unused.delete(request.socket);

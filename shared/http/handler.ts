@@ -154,9 +154,9 @@ function shortcuts(
   }
   return (request) => {
     const path = host.plainPath?.(request);
-    if (path === undefined) return undefined;
-    const isKey = path.startsWith("/v1/kv/");
-    return isKey ? keyed.get(request.method) : exact.get(`${request.method} ${path}`);
+    // What was sent decides where it is known: `/v1/kv/..` names a key, and a URL would lead elsewhere.
+    if ((path ?? host.sentPath?.(request))?.startsWith("/v1/kv/")) return keyed.get(request.method);
+    return path === undefined ? undefined : exact.get(`${request.method} ${path}`);
   };
 }
 

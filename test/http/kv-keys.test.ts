@@ -133,6 +133,9 @@ describe("keys as a client may send them that does not use the URL class", () =>
     ["/v1/kv/a/%2e%2E/b", "a/../b"],
     ["/v1/kv/a/..", "a/.."],
     ["/v1/kv/.", "."],
+    ["/v1/kv/..", ".."],
+    ["/v1/kv/../status", "../status"],
+    ["/v1/kv/%2e%2e/../command", "../../command"],
     ["/v1/kv/a\\b", "a\\b"],
     ["/v1/kv/a\\..\\..\\..\\b", "a\\..\\..\\..\\b"],
     ["/v1/kv/a#b", "a#b"],
@@ -154,8 +157,8 @@ describe("keys as a client may send them that does not use the URL class", () =>
   });
 
   test.each([
-    ["/v1/kv/..?recurse", 404],
-    ["/v1/kv/a/../..?recurse", 404],
+    ["/v1/kv/..?recurse", 200],
+    ["/v1/kv/a/../..?recurse", 200],
     ["/v1/kv/a/../../kv/?recurse", 200],
     ["/v1/kv/.?recurse", 200],
     ["/x/../v1/kv/?recurse", 400],

@@ -111,6 +111,7 @@ describe("what is not a request for us", () => {
     "GET http://anything.test/status HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET /status HTTP/1.1\r\nhost: <>\r\n\r\n",
     "GET /status HTTP/1.0\r\n\r\n",
+    "GET /status HTTP/1.1\r\nhost: x\r\nexpect: nonsense\r\n\r\n",
   ])("%j is a request", async (text) => {
     const { port } = await serve();
     const raw = new RawClient(port);

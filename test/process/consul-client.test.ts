@@ -119,6 +119,8 @@ test("keys of every kind come back as they were put, at every node", async ({ la
     "a\\b",
     "/leading//and/trailing/",
     ".",
+    "..",
+    "../status",
     "a/../b",
     "tab\tline\nend",
     "größe/日本/😀",

@@ -101,7 +101,7 @@ class OperationReader {
     const value = this.#fields[name];
     if (typeof value !== "number") this.#wrong("bad-field");
     else if (!Number.isSafeInteger(value) || value < 0) this.#wrong("bad-operation");
-    return Number(value);
+    return typeof value === "number" ? value : null;
   }
 
   #value(): Uint8Array {

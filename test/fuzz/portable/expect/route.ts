@@ -51,22 +51,35 @@ export function expectationOf(request: SentRequest, at: Circumstances): Expectat
 }
 
 function routesAt(request: SentRequest, pathname: string, at: Circumstances): Record<string, Route> | null {
-  const below = /^\/v1\/kv(?:\/(.*))?$/s.exec(pathname);
-  if (below === null) return ROUTES[pathname.replace(/\/+$/, "")] ?? null;
-  const resolvedKey = below[1] ?? "";
-  const encodedKey = at.keepsPaths ? sentKey(request) : resolvedKey;
-  const key: Route = { guarded: "client", expect: (one) => expectKey(one, encodedKey, at) };
+  const sent = sentKey(request);
+  const resolved = encodedKey(pathname);
+  if (resolved === null) {
+    // What is sent as a key's path is one, wherever a URL would lead: by those who ask for keys.
+    const isKey = at.keepsPaths && sent !== null && KEY_METHODS.has(request.method);
+    return isKey ? keyRoutes(sent, at) : (ROUTES[pathname.replace(/\/+$/, "")] ?? null);
+  }
   return {
-    ...{ GET: key, HEAD: key, PUT: key, DELETE: key },
-    ...(resolvedKey === "" && { POST: { guarded: "client" as const, expect: expectBatch } }),
+    // Of no key's path a key is read that nobody can write.
+    ...keyRoutes(at.keepsPaths ? (sent ?? "%") : resolved, at),
+    ...(resolved === "" && { POST: { guarded: "client" as const, expect: expectBatch } }),
   };
 }
 
-/** What stands in the path before anything is resolved in it; where that is no key's path, what no key is written as. */
-function sentKey({ target }: SentRequest): string {
-  const path = target.split("?")[0] ?? "";
+const KEY_METHODS = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+
+function keyRoutes(encoded: string, at: Circumstances): Record<string, Route> {
+  const key: Route = { guarded: "client", expect: (one) => expectKey(one, encoded, at) };
+  return { GET: key, HEAD: key, PUT: key, DELETE: key };
+}
+
+function sentKey({ target }: SentRequest): string | null {
+  return encodedKey(target.split("?")[0] ?? "");
+}
+
+/** What follows /v1/kv in a path; null where that is no key's path. */
+function encodedKey(path: string): string | null {
   const found = /^\/v1\/kv(?:\/(.*))?$/s.exec(path);
-  return found === null ? "%" : (found[1] ?? "");
+  return found === null ? null : (found[1] ?? "");
 }
 
 function observing(expect: Route["expect"], guarded: Guarded = "client"): Record<string, Route> {

@@ -213,6 +213,7 @@ function headers({ secret, token, raw }: StepOptions): fc.Arbitrary<Headers> {
       ["transfer-encoding", "chunked"],
     ],
     [["expect", "100-continue"]],
+    [["expect", "nonsense"]],
     [["connection", "close"]],
     [["connection", "keep-alive"]],
     [["x-empty", ""]],
