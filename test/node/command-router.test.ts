@@ -6,7 +6,11 @@ type Parts = ConstructorParameters<typeof CommandRouter>[0];
 const ignored = () => undefined;
 
 /** A router of a node that has just become leader; returns the ranges of the log that it looks through. */
-function rangesOfNewLeader(applied: number, told: number, lastIndex: number): [first: number, last: number][] {
+function rangesOfNewLeader(
+  applied: number,
+  told: number,
+  lastIndex: number,
+): [first: number, last: number][] {
   const ranges: [number, number][] = [];
   const parts = {
     raft: { role: "Leader", term: 2, leader: "A" },
