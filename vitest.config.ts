@@ -31,9 +31,9 @@ export default defineConfig({
           name: "process",
           include: ["test/process/**/*.test.ts"],
           pool: "forks",
-          // Real clusters elect by real clocks: they run alone, after everything that would take the processor away.
-          fileParallelism: false,
-          maxWorkers: 1,
+          // Real clusters elect by real clocks, and mostly wait for them: two files at a time, after everything that would
+          // take the processor away.
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
