@@ -31,6 +31,8 @@ export interface ExchangeTimings {
 /** While nobody answers at an address it is asked again after these times, doubling. */
 const shortestPauseMs = 10;
 const firstPauseMs = 100;
+/** One that was found is asked again so soon while it looks at its own list. */
+const unsettledPauseMs = 20;
 const longestPauseMs = 1000;
 
 /** A link that carries less than this is too slow for large messages: their time-out grows with their size. */
@@ -232,7 +234,8 @@ export class Exchanges {
     dial.underWay = true;
     const end = (answered: boolean) => {
       dial.underWay = false;
-      dial.pauseMs = answered ? longestPauseMs : Math.min(2 * dial.pauseMs, longestPauseMs);
+      if (!answered) dial.pauseMs = Math.min(2 * dial.pauseMs, longestPauseMs);
+      else dial.pauseMs = this.#directory.isUnsettled(address) ? unsettledPauseMs : longestPauseMs;
       dial.nextAt = this.#host.clock.now() + dial.pauseMs;
       this.#sink.directoryChanged();
     };

@@ -31,6 +31,8 @@ interface Listed {
   tried: boolean;
   isSelf: boolean;
   found: { readonly id: NodeId; readonly storeId: string } | null;
+  /** How many nodes the one found there counts; undefined: it has not looked at its own list yet, or is in a cluster. */
+  size: number | undefined;
   /** The cluster that the one found there belongs to; null while it has none. */
   clusterId: string | null;
   problem: Refusal | null;
@@ -75,6 +77,7 @@ export class PeerDirectory {
         tried: false,
         isSelf: false,
         found: null,
+        size: undefined,
         clusterId: null,
         problem: null,
         isTwin: false,
@@ -112,7 +115,12 @@ export class PeerDirectory {
     const addresses: string[] = [];
     for (const listed of this.#listed) {
       if (listed.isSelf) continue;
-      if (listed.found === null || listed.problem !== null || this.#isUnclaimed(listed))
+      if (
+        listed.found === null ||
+        listed.problem !== null ||
+        !this.#agrees(listed) ||
+        this.#isUnclaimed(listed)
+      )
         addresses.push(listed.address);
     }
     for (const slot of this.#configuration?.slots ?? []) {
@@ -126,6 +134,20 @@ export class PeerDirectory {
     // In no cluster, while that one is in one: it knocks until it is let in, or told why not.
     if (this.#configuration === null) return this.#clusterId === null && listed.clusterId !== null;
     return findMember(this.#configuration, listed.found.id) === undefined;
+  }
+
+  /**
+   * Whether the one found there counts as many nodes as this one, or is in a cluster already. One that has not looked at
+   * its own list yet is asked again before it gets a place: its list may be wrong.
+   */
+  #agrees({ clusterId, size }: Listed): boolean {
+    return clusterId !== null || size === this.clusterSize();
+  }
+
+  /** Somebody was found at a listed address, and there is more to learn of it before long. */
+  isUnsettled(address: string): boolean {
+    const listed = this.#at(address);
+    return listed !== undefined && listed.found !== null && listed.problem === null && !this.#agrees(listed);
   }
 
   /** Nobody answered at `address`. */
@@ -159,6 +181,7 @@ export class PeerDirectory {
       listed.isTwin = refusal?.code === "one-node-at-two-addresses";
       listed.problem = refusal;
       if (refusal === null) listed.found = { id: other.id, storeId: other.storeId };
+      listed.size = other.size;
       listed.clusterId = other.clusterId;
     }
     if (refusal === null) {
@@ -255,6 +278,13 @@ export class PeerDirectory {
 
   /** Somebody has dialled this node: where its list says that it is. A stranger's word counts once it is found. */
   recordCall(other: Introduction, dialled: string): void {
+    const listed = this.#listed.find(
+      ({ found }) => found?.id === other.id && found.storeId === other.storeId,
+    );
+    if (listed) {
+      listed.size = other.size;
+      listed.clusterId = other.clusterId;
+    }
     if (this.#learnedAddress !== null || !URL.canParse(dialled)) return;
     if (this.hears(other) && this.#knows(other)) this.#learnedAddress = dialled;
     else if (this.#dialledBy.size < mostStrangers) this.#dialledBy.set(other.id, dialled);
@@ -288,8 +318,11 @@ export class PeerDirectory {
     // A listed node that has a cluster already proves that it exists: this one is to join it, not to found another.
     if (others.some(({ clusterId }) => clusterId !== null)) return null;
     const self: Member = { id, storeId, address: this.advertisedAddress };
-    const slots = others.map(({ address, found, problem }): Slot => {
-      return found && problem === null ? { ...found, address } : { id: null, address };
+    const slots = others.map((listed): Slot => {
+      const { address, found, problem } = listed;
+      return found && problem === null && this.#agrees(listed)
+        ? { ...found, address }
+        : { id: null, address };
     });
     return { clusterId: candidateClusterId, slots: [self, ...slots] };
   }
@@ -298,8 +331,10 @@ export class PeerDirectory {
   claimant(): Member | null {
     const configuration = this.#configuration;
     if (!configuration?.slots.some(({ id }) => id === null)) return null;
-    for (const { address, found, problem } of this.#others()) {
-      if (!found || problem !== null || findMember(configuration, found.id)) continue;
+    for (const listed of this.#others()) {
+      const { address, found, problem } = listed;
+      if (!found || problem !== null || !this.#agrees(listed) || findMember(configuration, found.id))
+        continue;
       // Where a member lives there is no open slot: a node that took its place is a new member, not the missing one.
       if (configuration.slots.some((slot) => slot.id !== null && slot.address === address)) continue;
       return { ...found, address };

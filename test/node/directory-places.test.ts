@@ -7,8 +7,10 @@ import { addressOf } from "./support/machine.ts";
 
 const [a, b, c, n] = ["A", "B", "C", "N"].map(addressOf) as [string, string, string, string];
 
+/** Each answers at its address, and counts as many nodes as this one does. */
 const find = (directory: PeerDirectory, ...ids: readonly string[]) => {
-  for (const id of ids) directory.recordAnswer(addressOf(id), introduction(id));
+  const size = directory.clusterSize();
+  for (const id of ids) directory.recordAnswer(addressOf(id), introduction(id, { size }));
   return directory;
 };
 
@@ -92,8 +94,63 @@ describe("a claimant", () => {
   test("may live where the leader's list names it and the log does not", () => {
     const directory = directoryOf([{ address: "http://by-proxy", id: null }], { clusterId: "cluster" });
     directory.setConfiguration(configurationOf(["N", "A"], ["B"]));
-    directory.recordAnswer("http://by-proxy", introduction("B"));
+    directory.recordAnswer("http://by-proxy", introduction("B", { size: 3 }));
     expect(directory.claimant()).toEqual({ id: "B", storeId: storeOf("B"), address: "http://by-proxy" });
+  });
+});
+
+describe("one that does not say how many nodes it counts, as it has not looked at its list yet", () => {
+  test("is found and heard, gets no place, and is asked again before long", () => {
+    const directory = directoryOf(listOf("A", "B"));
+    find(directory, "A");
+    directory.recordAnswer(b, introduction("B"));
+    expect(directory.hears(introduction("B"))).toBe(true);
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", "A", null]);
+    expect(directory.addressesToAsk()).toEqual([b]);
+    expect([a, b, c].map((address) => directory.isUnsettled(address))).toEqual([false, true, false]);
+    find(directory, "B");
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", "A", "B"]);
+    expect(directory.addressesToAsk()).toEqual([]);
+    expect(directory.isUnsettled(b)).toBe(false);
+  });
+
+  test("gets its place at its own call, once that says so, if it is the one that was found", () => {
+    const directory = find(directoryOf(listOf("A", "B")), "A");
+    directory.recordAnswer(b, introduction("B"));
+    directory.recordCall(introduction("B", { size: 3, storeId: "another" }), n);
+    expect(directory.isUnsettled(b)).toBe(true);
+    directory.recordCall(introduction("B", { size: 3 }), n);
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", "A", "B"]);
+  });
+
+  test("claims no slot", () => {
+    const directory = directoryOf(listOf("A", "B"), { clusterId: "cluster" });
+    directory.setConfiguration(configurationOf(["N", "A"], ["B"]));
+    directory.recordAnswer(b, introduction("B"));
+    expect(directory.claimant()).toBe(null);
+    expect(directory.recordAnswer(b, introduction("B", { size: 2 }))?.code).toBe("peer-lists-differ");
+    expect(directory.claimant()).toBe(null);
+    // It will not count otherwise before somebody mends it.
+    expect(directory.isUnsettled(b)).toBe(false);
+    find(directory, "B");
+    expect(directory.claimant()?.id).toBe("B");
+  });
+
+  test("is no different from one whose count was not comparable yet, and turns out to be another", () => {
+    const directory = directoryOf(listOf("A", "B"));
+    expect(directory.recordAnswer(b, introduction("B", { size: 2 }))).toBe(null);
+    find(directory, "A");
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", "A", null]);
+    expect(directory.addressesToAsk()).toEqual([b]);
+    expect(directory.recordAnswer(b, introduction("B", { size: 2 }))?.code).toBe("peer-lists-differ");
+  });
+
+  test("is settled once it belongs to the cluster: who is bound counts by the log", () => {
+    const directory = directoryOf(listOf("A", "B"), { clusterId: "cluster" });
+    directory.setConfiguration(configurationOf(["N", "A"], ["B"]));
+    directory.recordAnswer(b, introduction("B", { clusterId: "cluster" }));
+    expect(directory.claimant()?.id).toBe("B");
+    expect(directory.isUnsettled(b)).toBe(false);
   });
 });
 

@@ -117,14 +117,14 @@ describe("what the list itself says", () => {
 
   test("one node at two addresses is refused, and the node whose list it is takes no part", () => {
     const directory = directoryOf(listOf("A", "B"));
-    expect(found(directory, a, introduction("A"))).toBe(null);
+    expect(found(directory, a, introduction("A", { size: 3 }))).toBe(null);
     expect(directory.provisional()).toBe(null);
     expect(found(directory, b, introduction("A"))).toBe("one-node-at-two-addresses");
     expect(directory.provisional()).toBe(null);
     expect(called(directory, introduction("A"))).toBe("peer-list-wrong");
     expect(directory.problem()).toContain("list it once");
     // Somebody else has been put there meanwhile.
-    expect(found(directory, b, introduction("B"))).toBe(null);
+    expect(found(directory, b, introduction("B", { size: 3 }))).toBe(null);
     expect(called(directory, introduction("A"))).toBe(null);
     expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", "A", "B"]);
   });
@@ -188,7 +188,7 @@ describe("a problem", () => {
       expect(found(directory, a, other)).not.toBe(null);
       expect(directory.problem()).not.toBe(null);
       expect(directory.addressesToAsk()).toContain(a);
-      expect(found(directory, a, introduction("A"))).toBe(null);
+      expect(found(directory, a, introduction("A", { size: 3 }))).toBe(null);
       expect(directory.problem()).toBe(null);
       expect(directory.addressesToAsk()).not.toContain(a);
     }
