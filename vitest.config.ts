@@ -1,3 +1,4 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** The examples import the package by its name: here that is its sources. */
@@ -10,13 +11,20 @@ const resolve = {
 
 export default defineConfig({
   test: {
+    // Nodes in workerd say what they do; it is shown where a test fails.
+    silent: "passed-only",
+    // `npx vitest run --coverage`: workerd and Node in one report, which v8's own counting cannot give.
+    coverage: {
+      provider: "istanbul",
+      include: ["shared/**/*.ts", "worker/**/*.ts", "ec2-node/**/*.ts", "sim/**/*.ts"],
+    },
     projects: [
       {
         resolve,
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/process/**", "test/package/tarball/**"],
+          exclude: ["test/process/**", "test/package/tarball/**", "test/worker/**", "test/edge/**"],
           pool: "forks",
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -26,10 +34,31 @@ export default defineConfig({
         },
       },
       {
+        plugins: [
+          cloudflareTest({
+            main: "test/worker/support/main.ts",
+            wrangler: { configPath: "wrangler.toml" },
+            miniflare: {
+              bindings: { RAFT_CHAOS: "1", RAFT_HEARTBEAT: "50", RAFT_ELECTION_TIMEOUT: "300-600" },
+              durableObjects: { PLAIN: { className: "PlainObject", useSQLite: true } },
+            },
+          }),
+        ],
+        // Inside workerd.
+        test: {
+          name: "worker",
+          include: ["test/worker/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
         resolve,
         test: {
           name: "process",
-          include: ["test/process/**/*.test.ts"],
+          include: ["test/process/**/*.test.ts", "test/edge/**/*.test.ts"],
           pool: "forks",
           // Real clusters elect by real clocks, and mostly wait for them: two files at a time, after everything that would
           // take the processor away.

@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { chooseTimings, LONGEST_HEARTBEAT_MS, LONGEST_MS } from "../shared/config/timings.ts";
+import { usageError } from "../shared/config/usage-error.ts";
 import { checkCredential } from "../shared/http/auth.ts";
 import { nodeIdProblem } from "../shared/ids.ts";
 import type { Timings } from "../shared/node/defaults.ts";
@@ -10,8 +12,6 @@ import type { KeyValueStore } from "../shared/store/key-value-store.ts";
 import { ownAddresses, readHost, readUrl } from "./cli/node-options.ts";
 import { parsePeers } from "./cli/peers.ts";
 import { withoutSelf } from "./cli/self.ts";
-import { chooseTimings, LONGEST_HEARTBEAT_MS, LONGEST_MS } from "./cli/timings.ts";
-import { usageError } from "./cli/usage-error.ts";
 import { DEFAULT_PORT, LOCAL_HOST, TRACE_DIRECTORY } from "./defaults.ts";
 import type { NodeSettings } from "./run-node.ts";
 

@@ -1,62 +1,13 @@
-import type { Clock, Timer } from "../shared/node/ports.ts";
+import type { Clock } from "../shared/node/ports.ts";
+import { TimeoutTimer } from "../shared/node/timeout-timer.ts";
 
-/** The longest delay `setTimeout` keeps; above it fires after 1 ms. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
-
-/** The Timer port over `setTimeout`. Infinity is a deadline that never comes. */
-export class SystemTimer implements Timer {
-  readonly #clock: Clock;
-  #wake: () => void = () => {};
-  #at = Number.POSITIVE_INFINITY;
-  /** When Node calls back at the latest; Infinity when it will not. */
-  #armedFor = Number.POSITIVE_INFINITY;
-  #cancel: () => void = () => {};
-
+/** The Timer port on Node. */
+export class SystemTimer extends TimeoutTimer {
   constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  set(at: number, wake: () => void): void {
-    this.#wake = wake;
-    this.#at = at;
-    // Every message of a leader puts its followers' deadlines off. What is armed for an earlier moment finds then that
-    // it is too early, which is cheaper than to arm anew every time.
-    if (this.#armedFor <= at) return;
-    this.#cancel();
-    this.#arm();
-  }
-
-  #arm(): void {
-    const at = this.#at;
-    this.#armedFor = at;
-    if (at === Number.POSITIVE_INFINITY) return;
-    const delay = at - this.#clock.now();
     // An immediate comes after the poll phase: what has already arrived is taken in before the deadline is served.
-    // Written so that NaN is due as well, and shows itself, instead of never.
-    if (!(delay > 0)) {
-      const immediate = setImmediate(() => this.#fire());
-      this.#cancel = () => clearImmediate(immediate);
-      return;
-    }
-    const timeout = setTimeout(() => this.#fire(), Math.min(Math.ceil(delay), LONGEST_DELAY_MS));
-    this.#cancel = () => clearTimeout(timeout);
-  }
-
-  #fire(): void {
-    this.#armedFor = Number.POSITIVE_INFINITY;
-    // Timers count whole milliseconds and may fire a fraction early: whoever is not due yet is armed again.
-    if (this.#at > this.#clock.now()) {
-      this.#arm();
-      return;
-    }
-    this.#at = Number.POSITIVE_INFINITY;
-    this.#wake();
-  }
-
-  clear(): void {
-    this.#cancel();
-    this.#cancel = () => {};
-    this.#at = Number.POSITIVE_INFINITY;
-    this.#armedFor = Number.POSITIVE_INFINITY;
+    super(clock, (task) => {
+      const immediate = setImmediate(task);
+      return () => clearImmediate(immediate);
+    });
   }
 }

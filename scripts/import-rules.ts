@@ -56,6 +56,8 @@ const ROOMS: readonly Room[] = [
     arrows: open("shared/node", "shared/store", "shared/storage", "shared/raft"),
     packages: ["itty-router"],
   },
+  // What people type or set, checked: the same words and limits at every host.
+  { path: "shared/config", arrows: open("shared/node"), packages: [] },
   // A client is loaded where no server is: it knows the routes by what docs/client.md says of them.
   { path: "shared/client", arrows: [], packages: [] },
   // What is left of shared/: the leaves. (A new folder of it needs a line of its own here.)
@@ -67,7 +69,11 @@ const ROOMS: readonly Room[] = [
   { path: "exports", arrows: open("shared", "ec2-node", "sim"), packages: [] },
   // As a program that uses the package: what it imports goes through the package's entries.
   { path: "examples", arrows: [], packages: ["node:*", "raft-lite"] },
-  { path: "bench", arrows: open("shared", "ec2-node"), packages: ["node:*", "*"] },
+  {
+    path: "bench",
+    arrows: open("shared", "ec2-node", "test/edge/support", "test/process/support"),
+    packages: ["node:*", "*"],
+  },
   // The sources in the repository, what they were compiled to in the package.
   { path: "bin", arrows: open("ec2-node", "dist/ec2-node"), packages: ["node:*"] },
   { path: "scripts", arrows: [], packages: ["node:*", "*"] },

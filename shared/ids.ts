@@ -35,3 +35,8 @@ export function nodeIdProblem(text: string): string | null {
   if (ROUTE_SEGMENTS.has(text)) return "is the name of a route";
   return null;
 }
+
+/** Whether a path that begins with this segment is a route of every node. */
+export function isRouteSegment(segment: string): boolean {
+  return ROUTE_SEGMENTS.has(segment);
+}

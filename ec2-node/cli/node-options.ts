@@ -1,16 +1,16 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { baseUrl } from "../../shared/config/base-url.ts";
+import { wholeNumber } from "../../shared/config/numbers.ts";
+import type { TimingFlags } from "../../shared/config/timings.ts";
+import { readTimings } from "../../shared/config/timings.ts";
+import { usageError } from "../../shared/config/usage-error.ts";
 import { nodeIdProblem } from "../../shared/ids.ts";
 import { DEFAULT_DATA_DIRECTORY, TRACE_DIRECTORY } from "../defaults.ts";
 import type { NodeSettings } from "../run-node.ts";
-import { baseUrl } from "./base-url.ts";
-import { wholeNumber } from "./numbers.ts";
 import { parsePeers } from "./peers.ts";
 import { readSecret, readSecretFile } from "./secrets.ts";
 import { withoutSelf } from "./self.ts";
-import type { TimingFlags } from "./timings.ts";
-import { readTimings } from "./timings.ts";
-import { usageError } from "./usage-error.ts";
 
 /** The flags of `node` as typed. */
 export interface NodeFlags extends TimingFlags {

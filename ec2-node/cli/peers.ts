@@ -1,7 +1,7 @@
+import { baseUrl } from "../../shared/config/base-url.ts";
+import { usageError } from "../../shared/config/usage-error.ts";
 import { nodeIdProblem } from "../../shared/ids.ts";
 import { printable } from "../../shared/printable.ts";
-import { baseUrl } from "./base-url.ts";
-import { usageError } from "./usage-error.ts";
 
 /** One entry of a peer list. The id is null where the list gives none: the peer says it when it is dialled. */
 export interface PeerAddress {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { isUsageError } from "../../shared/config/usage-error.ts";
 import { printable } from "../../shared/printable.ts";
 import { commandCommand } from "./command-command.ts";
 import { errorLine } from "./error-line.ts";
@@ -6,7 +7,6 @@ import { nodeCommand } from "./node-command.ts";
 import { joinPeerWords } from "./peer-words.ts";
 import { startCommand } from "./start-command.ts";
 import { statusCommand } from "./status-command.ts";
-import { isUsageError } from "./usage-error.ts";
 import { verifyCommand } from "./verify-command.ts";
 import { packageVersion } from "./version.ts";
 

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
+import { usageError } from "../../shared/config/usage-error.ts";
 import type { PeerAddress } from "./peers.ts";
-import { usageError } from "./usage-error.ts";
 
 /** What a node knows of itself before it has dialled anyone. */
 export interface SelfDescription {

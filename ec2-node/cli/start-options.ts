@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { wholeNumber } from "../../shared/config/numbers.ts";
+import { usageError } from "../../shared/config/usage-error.ts";
 import { readHost, readTrace } from "./node-options.ts";
-import { wholeNumber } from "./numbers.ts";
-import { usageError } from "./usage-error.ts";
 
 /** The flags of `start` as typed. */
 export interface StartFlags {

@@ -1,10 +1,10 @@
 import { Command } from "commander";
+import { usageError } from "../../shared/config/usage-error.ts";
 import { RaftLiteError } from "../../shared/errors.ts";
 import { printable } from "../../shared/printable.ts";
 import type { Verdict } from "../../shared/recording/verdict.ts";
 import { verifyRecordings } from "../../shared/recording/verify.ts";
 import { findRecordings } from "../find-recordings.ts";
-import { usageError } from "./usage-error.ts";
 import { verdictText } from "./verdict-text.ts";
 
 /** What cannot be judged as it was handed in. */

@@ -5,9 +5,11 @@ export interface AuthOptions {
   readonly secret?: string | undefined;
   /** What clients must show, where set. It never opens the Raft routes. */
   readonly token?: string | undefined;
+  /** Where no secret is set, the Raft routes take nobody in: the nodes have another way to each other. */
+  readonly closesRaftRoutes?: boolean | undefined;
 }
 
-/** Throws `unauthorized` (401). Looks at the request's header alone. */
+/** Throws `unauthorized` (401) or `raft-routes-closed` (403). Looks at the request's header alone. */
 export type Guard = (request: Request) => void;
 
 /**
@@ -20,8 +22,15 @@ export function guards(options: AuthOptions): { readonly client: Guard; readonly
   if (token !== undefined) checkCredential("token", token);
   const raft = secret === undefined ? [] : [secret];
   const client = token === undefined ? [] : [token, ...raft];
-  return { raft: guard(raft, "the cluster's secret"), client: guard(client, "a token") };
+  const isClosed = secret === undefined && options.closesRaftRoutes === true;
+  return { raft: isClosed ? closed : guard(raft, "the cluster's secret"), client: guard(client, "a token") };
 }
+
+const closed: Guard = () => {
+  const message =
+    "the nodes' routes are closed here: they open to those who know RAFT_SECRET, once it is set";
+  throw new RaftLiteError("raft-routes-closed", message, { status: 403 });
+};
 
 /**
  * Throws `bad-credential` for what no header could carry. An empty one is refused too: an empty file must not turn

@@ -23,6 +23,8 @@ export interface HandlerOptions {
   readonly secret?: string | undefined;
   /** Guards the clients' routes, where set: all but the Raft routes, /health and /metrics. */
   readonly token?: string | undefined;
+  /** The Raft routes take nobody in (403 `raft-routes-closed`) unless a secret is set. */
+  readonly closesRaftRoutes?: boolean | undefined;
   /** Called after an exchange with the member that made it: lets a host tie a connection to a peer. */
   readonly onPeerRequest?: ((request: Request, peer: string) => void) | undefined;
   /** Hears of every error that no route foresaw; the client sees only that there was one. */

@@ -26,12 +26,27 @@ export interface HttpHost {
   plainPath?(request: Request): string | undefined;
 }
 
-export const webHost: HttpHost = {
-  readBody: readStream,
-  respond: (body, init) => new Response(body as BodyInit | null, init),
-};
+/** What is left of a body that was refused, in the middle of it. */
+export type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
 
-async function readStream(request: Request, limitBytes: number): Promise<Uint8Array> {
+/** Fetch's own objects. `discard` gets what is left of a body that is too large; a refusal waits for it. */
+export function streamHost(discard: (rest: BodyReader) => void | Promise<void>): HttpHost {
+  return {
+    readBody: (request, limitBytes) => readStream(request, limitBytes, discard),
+    respond: (body, init) => new Response(body as BodyInit | null, init),
+  };
+}
+
+/** A sender that never ends its body must not hold the reply back: nothing is awaited. */
+export const webHost: HttpHost = streamHost((rest) => {
+  rest.cancel().catch(() => undefined);
+});
+
+async function readStream(
+  request: Request,
+  limitBytes: number,
+  discard: (rest: BodyReader) => void | Promise<void>,
+): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
@@ -43,8 +58,7 @@ async function readStream(request: Request, limitBytes: number): Promise<Uint8Ar
     if (done) break;
     size += value.byteLength;
     if (size > limitBytes) {
-      // Not awaited: a sender that never ends its body must not hold the reply back.
-      reader.cancel().catch(() => undefined);
+      await discard(reader);
       throw bodyTooLarge(limitBytes);
     }
     chunks.push(value);

@@ -33,7 +33,7 @@ export function logText(id: string, trace: NodeEvent["trace"]): LogText {
   const leader = `[Leader ${id}]`;
   switch (trace.type) {
     case "started":
-      return shown(`${node} Started on port ${trace.port}`);
+      return shown(`${node} Started${trace.port === null ? "" : ` on port ${trace.port}`}`);
     case "stopping":
       return detail(`${node} Stopping`);
     case "stopped":

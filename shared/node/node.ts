@@ -376,6 +376,16 @@ export class RaftNode implements NodeApi {
     this.#reporter.report({ type: "stopped" });
   }
 
+  /**
+   * Falls silent at once, as by a crash: nobody is told, nothing more is written. Clients that wait are refused, with
+   * what is certain of their commands.
+   */
+  halt(): void {
+    if (this.#isDeaf()) return;
+    this.#state = "stopped";
+    this.#fallSilent("stopping");
+  }
+
   /** Somebody else is up who could lead. */
   #hasSuccessor(): boolean {
     const patienceMs = this.#options.timings.electionTimeoutMinMs;
@@ -579,13 +589,17 @@ export class RaftNode implements NodeApi {
     if (this.#state === "failed") return;
     this.#state = "failed";
     this.#recorder?.failed(error);
+    this.#fallSilent("failed");
+    this.#options.onFatal(error);
+  }
+
+  #fallSilent(code: "stopping" | "failed"): void {
     this.#exchanges.close();
     this.#host.timer.clear();
-    this.#rejectClients("failed");
+    this.#rejectClients(code);
     const idle = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of idle) resolve();
-    this.#options.onFatal(error);
   }
 
   #rejectClients(code: "stopping" | "failed"): void {

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { errorLine } from "../../ec2-node/cli/error-line.ts";
 import type { NodeFlags } from "../../ec2-node/cli/node-options.ts";
 import { readNodeOptions } from "../../ec2-node/cli/node-options.ts";
-import { isUsageError } from "../../ec2-node/cli/usage-error.ts";
+import { isUsageError } from "../../shared/config/usage-error.ts";
 import { RaftLiteError } from "../../shared/errors.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "raft-lite-options-"));

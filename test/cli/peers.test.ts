@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { joinPeerWords } from "../../ec2-node/cli/peer-words.ts";
 import { parsePeers } from "../../ec2-node/cli/peers.ts";
-import { isUsageError } from "../../ec2-node/cli/usage-error.ts";
+import { isUsageError } from "../../shared/config/usage-error.ts";
 
 const plain = (...addresses: string[]) => addresses.map((address) => ({ id: null, address }));
 

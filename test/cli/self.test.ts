@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parsePeers } from "../../ec2-node/cli/peers.ts";
 import type { SelfDescription } from "../../ec2-node/cli/self.ts";
 import { withoutSelf } from "../../ec2-node/cli/self.ts";
-import { isUsageError } from "../../ec2-node/cli/usage-error.ts";
+import { isUsageError } from "../../shared/config/usage-error.ts";
 
 const self: SelfDescription = {
   id: "A",

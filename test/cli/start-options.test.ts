@@ -10,8 +10,8 @@ import { parsePeers } from "../../ec2-node/cli/peers.ts";
 import { quoted } from "../../ec2-node/cli/shell-text.ts";
 import type { StartFlags } from "../../ec2-node/cli/start-options.ts";
 import { readStartOptions } from "../../ec2-node/cli/start-options.ts";
-import { isUsageError } from "../../ec2-node/cli/usage-error.ts";
 import { makeDirectory } from "../../ec2-node/make-directory.ts";
+import { isUsageError } from "../../shared/config/usage-error.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "raft-lite-start-"));
 afterAll(() => rmSync(temporary, { recursive: true }));

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { openNodeStorage } from "../../ec2-node/storage.ts";
 import { LogStore } from "../../shared/storage/log-store.ts";
 import { CrashingStorage } from "../../sim/crashing-storage.ts";
-import { command, configurationEntry, noop, withDirectory } from "./support.ts";
+import { command, configurationEntry, noop } from "./entries.ts";
+import { withDirectory } from "./support.ts";
 
 const A = { id: "A", mintStoreId: () => "store-1" };
 

@@ -9,7 +9,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { NodeStorage } from "../../ec2-node/storage.ts";
 import { openNodeStorage } from "../../ec2-node/storage.ts";
 import { LogStore } from "../../shared/storage/log-store.ts";
-import { command, SHORT_WAL, withDirectory } from "./support.ts";
+import { command } from "./entries.ts";
+import { SHORT_WAL, withDirectory } from "./support.ts";
 
 const WRITER = new URL("./writer-process.ts", import.meta.url).pathname;
 const A = { id: "A", mintStoreId: () => "store-1" };

@@ -3,7 +3,7 @@ import { InvariantViolation } from "../../shared/errors.ts";
 import type { LogEntry, UncountedEntry } from "../../shared/storage/entry.ts";
 import { LogStore } from "../../shared/storage/log-store.ts";
 import { CrashingStorage } from "../../sim/crashing-storage.ts";
-import { command, configurationEntry, noop } from "./support.ts";
+import { command, configurationEntry, noop } from "./entries.ts";
 
 const A = { id: "A", mintStoreId: () => "store-1" };
 

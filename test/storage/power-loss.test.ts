@@ -10,9 +10,9 @@ import type { FileSyncs, SyncedFile } from "../../ec2-node/write-ahead-log.ts";
 import { RaftLiteError } from "../../shared/errors.ts";
 import type { LogEntry, UncountedEntry } from "../../shared/storage/entry.ts";
 import { LogStore } from "../../shared/storage/log-store.ts";
+import { command, noop } from "./entries.ts";
 import { PowerLossDisk } from "./power-loss.ts";
 import { randomFrom } from "./storage-conformance.ts";
-import { command, noop } from "./support.ts";
 
 const A = { id: "A", mintStoreId: () => "store-1" };
 /** About eight pages: a checkpoint every few transactions. */

@@ -2,7 +2,8 @@ import { writeSync } from "node:fs";
 import { openNodeStorage } from "../../ec2-node/storage.ts";
 import { RaftLiteError } from "../../shared/errors.ts";
 import { LogStore } from "../../shared/storage/log-store.ts";
-import { command, SHORT_WAL } from "./support.ts";
+import { command } from "./entries.ts";
+import { SHORT_WAL } from "./support.ts";
 
 /**
  * Appends to the data directory that is named and prints the last durable index after every sync, beginning with what

@@ -1,4 +1,5 @@
-import { isIPv4 } from "node:net";
+/** Four numbers, as the URL standard writes every IPv4 address. */
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
  * Reads a base URL as people type one: `http://h:p`, `https://h/prefix/`, and without a scheme `h:p` or `[::1]:p`,
@@ -22,7 +23,7 @@ export function baseUrl(
   if (parsed === null) return { problem: "it is not a URL" };
   if (/[?#]/.test(rest)) return { problem: "a base URL has no ? and no #" };
   // The URL standard reads `1` and `0x7f.1` as IPv4 addresses; whoever typed them meant something else.
-  if (isIPv4(parsed.hostname) && parsed.hostname !== hostOf(authority)) {
+  if (IPV4.test(parsed.hostname) && parsed.hostname !== hostOf(authority)) {
     return { problem: `"${hostOf(authority)}" is not a host` };
   }
   return { url: parsed.origin + parsed.pathname.replace(/\/+$/, "") };

@@ -1,9 +1,5 @@
-import type { Timings } from "../../shared/node/defaults.ts";
-import {
-  defaultTimings,
-  labTimings,
-  MIN_HEARTBEATS_PER_ELECTION_TIMEOUT,
-} from "../../shared/node/defaults.ts";
+import type { Timings } from "../node/defaults.ts";
+import { defaultTimings, labTimings, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT } from "../node/defaults.ts";
 import { wholeNumber } from "./numbers.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -24,17 +20,34 @@ interface ChosenTimings {
   readonly electionTimeout: { readonly min: number; readonly max: number } | null;
 }
 
+/** What heartbeat and election timeout are called where they are said. */
+export interface TimingNames {
+  readonly heartbeat: string;
+  readonly election: string;
+}
+
 /** Timings from `--heartbeat`, `--election-timeout` and `--lab-timing`. Throws usage errors. */
 export function readTimings(flags: TimingFlags): Timings {
-  const { heartbeat, electionTimeout } = flags;
+  return parseTimings(flags, flags.labTiming ? labTimings : defaultTimings, {
+    heartbeat: "--heartbeat",
+    election: "--election-timeout",
+  });
+}
+
+/** Timings as they are typed, `heartbeat` in milliseconds and `electionTimeout` as MIN-MAX. Throws usage errors. */
+export function parseTimings(
+  { heartbeat, electionTimeout }: Pick<TimingFlags, "heartbeat" | "electionTimeout">,
+  base: Timings,
+  names: TimingNames,
+): Timings {
   return chooseTimings(
     {
-      base: flags.labTiming ? labTimings : defaultTimings,
+      base,
       heartbeatMs:
-        heartbeat === undefined ? null : wholeNumber("--heartbeat", heartbeat, 1, LONGEST_HEARTBEAT_MS),
-      electionTimeout: electionTimeout === undefined ? null : readRange(electionTimeout),
+        heartbeat === undefined ? null : wholeNumber(names.heartbeat, heartbeat, 1, LONGEST_HEARTBEAT_MS),
+      electionTimeout: electionTimeout === undefined ? null : readRange(electionTimeout, names.election),
     },
-    { heartbeat: "--heartbeat", election: "--election-timeout" },
+    names,
   );
 }
 
@@ -45,7 +58,7 @@ export function readTimings(flags: TimingFlags): Timings {
  */
 export function chooseTimings(
   { base, heartbeatMs, electionTimeout }: ChosenTimings,
-  names: { readonly heartbeat: string; readonly election: string },
+  names: TimingNames,
 ): Timings {
   if (electionTimeout === null) {
     const heartbeat = heartbeatMs ?? base.heartbeatMs;
@@ -76,12 +89,12 @@ export function chooseTimings(
   };
 }
 
-function readRange(text: string): { min: number; max: number } {
+function readRange(text: string, name: string): { min: number; max: number } {
   const [, minText, maxText] = /^(\d+)-(\d+)$/.exec(text) ?? [];
   if (minText === undefined || maxText === undefined) {
-    throw usageError(`--election-timeout: "${text}" is not MIN-MAX in milliseconds, as in 500-1000`);
+    throw usageError(`${name}: "${text}" is not MIN-MAX in milliseconds, as in 500-1000`);
   }
-  const min = wholeNumber("--election-timeout MIN", minText, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT, LONGEST_MS);
-  const max = wholeNumber("--election-timeout MAX", maxText, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT, LONGEST_MS);
+  const min = wholeNumber(`${name} MIN`, minText, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT, LONGEST_MS);
+  const max = wholeNumber(`${name} MAX`, maxText, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT, LONGEST_MS);
   return { min, max };
 }

@@ -1,0 +1,27 @@
+import type { Timings } from "../shared/node/defaults.ts";
+
+/** What the Worker host assumes where it is told nothing. */
+
+export const DEFAULT_NODES = "A=do,B=do,C=do";
+
+/**
+ * Every heartbeat is a billed request, and objects may be an ocean apart: two a second, and time for four of them
+ * before anyone stands for election.
+ */
+export const edgeTimings: Timings = {
+  heartbeatMs: 500,
+  electionTimeoutMinMs: 2000,
+  electionTimeoutMaxMs: 4000,
+};
+
+/**
+ * A timer in memory wakes a node that is awake; the storage alarm only one that was evicted with nobody calling it. Each
+ * arming is a row written, so it comes rarely.
+ */
+export const BACKSTOP_MS = 45_000;
+
+/** How soon an object that was made to crash comes back when nobody calls it. */
+export const CRASH_RETURN_MS = 500;
+
+/** So long a crash waits for its own answer to leave. */
+export const CRASH_DELAY_MS = 50;
