@@ -183,6 +183,7 @@ test("each start goes on with another file, and says what the one before ended w
 test.each([
   ["half a record", '{"seq":9,"wall":17'],
   ["zeros", "\0".repeat(5000)],
+  ["as many zeros as a file may have", "\0".repeat(3_000_000)],
 ])("after %s at the end of a file the next one goes on from the last whole record", (_what, rest) =>
   withDirectory(async (directory) => {
     const pilot = new Pilot(directory).start();
