@@ -129,6 +129,17 @@ describe("a write", () => {
     },
   );
 
+  test("the body that breaks off for want of a connection leaves the outcome unknown", async () => {
+    // As from a gateway that fetches the reply piece by piece.
+    const cause = Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect" });
+    const body = new ReadableStream({
+      pull: (controller) => controller.error(new TypeError("no", { cause })),
+    });
+    const { client, network } = scripted(() => new Response(body));
+    expect(await failure(put(client))).toBeInstanceOf(UnknownOutcomeError);
+    expect(network.calls).toHaveLength(1);
+  });
+
   test("an unknown outcome stays one, whatever comes after it", async () => {
     const never = problem(503, "no-leader", { outcome: "none" });
     for (const later of [never, refused, problem(400, "bad-thing"), problem(429, "overloaded")]) {
@@ -163,6 +174,15 @@ describe("a write that compares with an index", () => {
     const error = await failure(guardedPut(client));
     expect(error).toBeInstanceOf(UnknownOutcomeError);
     expect(error).toMatchObject({ code: "unsettled" });
+  });
+
+  test("a CAS of values that is refused after an unknown outcome: perhaps by its own doing", async () => {
+    const refusal: Script = () => json({ ok: true, index: 3, term: 1, leader: "A", result: false });
+    const call = (client: Client) => client.command("CAS x 4 5", { retryUnknown: true });
+    const error = await failure(call(scripted(inTurn(broken, refusal)).client));
+    expect(error).toBeInstanceOf(UnknownOutcomeError);
+    expect(error).toMatchObject({ code: "unsettled" });
+    expect(await success(call(scripted(refusal).client))).toMatchObject({ result: false });
   });
 
   test("an atomic batch that is refused after an unknown outcome: perhaps by its own doing", async () => {
@@ -310,6 +330,16 @@ describe("a read", () => {
   });
 });
 
+test("whatever a node says, a message is one line", async () => {
+  const { client } = scripted(
+    problem(400, "bad-thing", { detail: "no\r\n\u001b[31mERROR\u2028all is lost" }),
+  );
+  const { message, attempts } = (await failure(put(client))) as ClientError;
+  const words = "400 no\\r\\n\\u001b[31mERROR\\u2028all is lost";
+  expect(message).toBe(`the write was not carried out; ${A}: ${words}`);
+  expect(attempts).toMatchObject([{ said: words }]);
+});
+
 describe("time", () => {
   test("a call ends when its time is up, and says what everybody said", async () => {
     const { client } = scripted(
@@ -366,6 +396,7 @@ describe("time", () => {
       code: "overloaded",
       status: 429,
       outcome: "none",
+      retryAfterMs: 1000,
     });
     expect(performance.now() - before).toBe(0);
   });
@@ -393,6 +424,20 @@ describe("time", () => {
   test("a fetch that knows nothing of signals does not hold a call", async () => {
     const { client } = scripted(() => new Promise<Response>(() => {}), { timeoutMs: 300 });
     expect(await failure(put(client))).toMatchObject({ code: "timeout", outcome: "unknown" });
+  });
+
+  test("a body that does not come to its end is let go of with the call, whatever fetch knows of signals", async () => {
+    let cancelled = false;
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(10)),
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const { client } = scripted(() => new Response(body), { timeoutMs: 300 });
+    expect(await failure(client.get("x"))).toMatchObject({ code: "timeout" });
+    await breathe();
+    expect(cancelled).toBe(true);
   });
 
   test("an answer that comes when nobody waits for it any more is thrown away, body and all", async () => {

@@ -13,6 +13,7 @@ import {
   failure,
   found,
   inTurn,
+  json,
   problem,
   refused,
   row,
@@ -372,16 +373,37 @@ describe("what goes wrong", () => {
     ["503", problem(503, "stopped")],
     ["429", problem(429, "overloaded")],
     ["a proxy's 502", () => new Response("<h1>bad gateway</h1>", { status: 502 })],
+    ["a proxy's 408", () => new Response("<h1>waited in vain</h1>", { status: 408 })],
   ] satisfies [string, Script][])("%s passes", async (_name, trouble) => {
     const store = new OneKey();
     store.set("1");
     const { client } = scripted(inTurn(store.answer, trouble, trouble, store.answer));
     const watch = follow(client.watch("x"));
-    await pass(500);
+    await pass(5_000);
     store.set("2");
     await pass(500);
     expect(texts(watch.seen)).toEqual(["1", "2"]);
     await watch.stop();
+  });
+
+  test("a node that asks for a pause gets it, a minute at most", async () => {
+    for (const [seconds, most] of [
+      [7, 8_000],
+      [99_999, 61_000],
+    ] as const) {
+      const store = new OneKey();
+      store.set("1");
+      const headers = { "retry-after": String(seconds) };
+      const { client, network } = scripted(
+        inTurn(() => json({ code: "overloaded" }, 429, headers), store.answer),
+      );
+      const watch = follow(client.watch("x"));
+      await pass(Math.min(seconds * 1000, 60_000) - 100);
+      expect(network.calls).toHaveLength(1);
+      await pass(most - Math.min(seconds * 1000, 60_000) + 100);
+      expect(texts(watch.seen)).toEqual(["1"]);
+      await watch.stop();
+    }
   });
 
   test.each([
@@ -510,6 +532,27 @@ describe("how it ends", () => {
     const late = client.watch("x", { signal: controller.signal });
     expect(await failure(late.next())).toBe(reason);
     expect(network.calls).toHaveLength(asked);
+  });
+
+  test("an abort whose reason is the error of another call", async () => {
+    const { client, network } = scripted(refused, { timeoutMs: 100 });
+    const reason = await failure(client.get("x"));
+    expect(reason).toMatchObject({ code: "unreachable", status: 503 });
+    network.script = silent;
+    const controller = new AbortController();
+    const watch = follow(client.watch("x", { signal: controller.signal }));
+    await breathe();
+    controller.abort(reason);
+    expect(await failure(watch.ended)).toBe(reason);
+  });
+
+  test("the longest time that a call can have is enough for a watch too", async () => {
+    const store = new OneKey();
+    const { client, network } = scripted(store.answer, { timeoutMs: 2 ** 31 - 1 });
+    const watch = follow(client.watch("x"));
+    await pass(25_000);
+    expect(network.calls).toHaveLength(2);
+    await watch.stop();
   });
 
   test("a watch that nobody reads asks nothing", async () => {
