@@ -12,7 +12,8 @@ const chunkBytes = 1 << 18;
 
 /**
  * The files of all recordings in `paths`: directories of recordings, directories that hold such, or single files. One
- * that is reached twice counts once. Throws `recording-not-found` and `recording-unreadable`, in one line.
+ * that is reached twice counts once. Throws `recording-not-found` and `recording-unreadable`, in one line; reading a file
+ * throws `recording-unreadable`, and `recording-gone` when it was there and is not any more.
  */
 export async function findRecordings(paths: readonly string[]): Promise<RecordingFile[]> {
   const files = new Map<string, RecordingFile>();
@@ -30,7 +31,11 @@ export async function findRecordings(paths: readonly string[]): Promise<Recordin
 
 async function filesOf(path: string): Promise<string[]> {
   try {
-    return (await stat(path)).isDirectory() ? await filesIn(path, 0) : [path];
+    const found = await stat(path);
+    if (found.isDirectory()) return await filesIn(path, 0);
+    // A pipe or a device may have no end.
+    if (!found.isFile()) throw new Error("it is neither a file nor a directory");
+    return [path];
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -58,8 +63,14 @@ async function* bytesOf(path: string): AsyncIterable<Uint8Array> {
   try {
     yield* createReadStream(path, { highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>;
   } catch (error) {
-    throw unreadable(path, error);
+    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? gone(path) : unreadable(path, error);
   }
+}
+
+function gone(path: string): RaftLiteError {
+  return new RaftLiteError("recording-gone", `${path} was removed while it should be read`, {
+    details: { path },
+  });
 }
 
 function notFound(path: string): RaftLiteError {

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import type { Clock } from "../shared/node/ports.ts";
 import type { NodeRecorder, Opening } from "../shared/node/recorder.ts";
 import type { LogIndex, Work } from "../shared/raft/types.ts";
@@ -45,6 +45,8 @@ export class FlightRecorder implements NodeRecorder {
   #lines: LineWriter | null = null;
   #file: FileHandle | null = null;
   #fileBytes = 0;
+  /** A file that was made for the write under way, and has nothing in it before that. */
+  #newFile: string | null = null;
   /** What all files of this node take; null: not known yet. */
   #total: number | null = null;
   #due: "nothing" | "later" | "now" = "nothing";
@@ -124,6 +126,7 @@ export class FlightRecorder implements NodeRecorder {
       if (this.#fileBytes >= this.#segmentBytes) this.#recorder.rotate();
       if (isFirst) await this.#begin(this.#lines.segment);
       await this.#append(bytes);
+      this.#newFile = null;
       if (this.#isFailing) this.#recovered();
     } catch (error) {
       await this.#fail(error, taken);
@@ -134,7 +137,9 @@ export class FlightRecorder implements NodeRecorder {
     const before = this.#file;
     this.#file = null;
     await before?.close();
-    this.#file = await open(this.#directory!.fileOf(segment), "ax", 0o600);
+    const path = this.#directory!.fileOf(segment);
+    this.#file = await open(path, "ax", 0o600);
+    this.#newFile = path;
   }
 
   async #append(bytes: Buffer): Promise<void> {
@@ -165,6 +170,9 @@ export class FlightRecorder implements NodeRecorder {
     const file = this.#file;
     this.#file = null;
     await file?.close().catch(() => {});
+    // One for each time it tries, they would be the newest, and take the place of those that hold something.
+    if (this.#newFile !== null) await unlink(this.#newFile).catch(() => {});
+    this.#newFile = null;
     const { code, message } = error as NodeJS.ErrnoException;
     const { directory, retryMs } = this.#options;
     if (!this.#isFailing)

@@ -4,8 +4,8 @@ import type { Position } from "../shared/recording/record-line.ts";
 import { placeOf } from "../shared/recording/record-line.ts";
 import { parseSegmentFileName, segmentFileName, shortStore } from "../shared/recording/segment-name.ts";
 
-/** Far more than the longest line. */
-const tailBytes = 1 << 20;
+/** More than a whole file: what a power failure left at its end may be long. */
+const tailBytes = 1 << 23;
 /** A node that starts over and over leaves a small file each time. */
 const mostFiles = 256;
 const newline = 0x0a;

@@ -3,14 +3,14 @@ import { usageError } from "../../shared/config/usage-error.ts";
 import { RaftLiteError } from "../../shared/errors.ts";
 import { printable } from "../../shared/printable.ts";
 import type { Verdict } from "../../shared/recording/verdict.ts";
-import { verifyRecordings } from "../../shared/recording/verify.ts";
-import { findRecordings } from "../find-recordings.ts";
+import { judgeRecordings } from "../judge-recordings.ts";
 import { verdictText } from "./verdict-text.ts";
 
 /** What cannot be judged as it was handed in. */
 const wrongInput: ReadonlySet<string> = new Set([
   "recording-not-found",
   "recording-unreadable",
+  "recording-gone",
   "recording-given-twice",
   "recording-too-new",
 ]);
@@ -35,7 +35,7 @@ export function verifyCommand(): Command {
 
 async function judge(paths: readonly string[]): Promise<Verdict> {
   try {
-    return await verifyRecordings(await findRecordings(paths));
+    return await judgeRecordings(paths);
   } catch (error) {
     if (error instanceof RaftLiteError && wrongInput.has(error.code)) throw usageError(error.message);
     throw error;

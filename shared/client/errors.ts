@@ -21,6 +21,7 @@ interface ClientErrorOptions {
   readonly status: number;
   readonly attempts?: readonly Attempt[];
   readonly details?: Readonly<Record<string, unknown>>;
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
@@ -35,12 +36,15 @@ export class ClientError extends RaftLiteError {
   readonly outcome: Outcome;
   /** The newest of the requests that were made, oldest first. */
   readonly attempts: readonly Attempt[];
+  /** How long the node asked to be left alone (`retry-after`); 0: it did not say. */
+  readonly retryAfterMs: number;
 
   constructor(code: string, message: string, outcome: Outcome, options: ClientErrorOptions) {
     const { status, details = {}, cause } = options;
     super(code, message, { status, details: { ...details, outcome }, cause });
     this.outcome = outcome;
     this.attempts = options.attempts ?? [];
+    this.retryAfterMs = options.retryAfterMs ?? 0;
   }
 }
 

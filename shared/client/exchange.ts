@@ -78,17 +78,44 @@ async function received(
   signal: AbortSignal,
   begun: () => void,
 ): Promise<Exchanged> {
+  let hasBegun = false;
   try {
     const response = await send(request);
+    hasBegun = true;
     begun();
-    if (signal.aborted) {
-      // Nobody waits for it any more; an unread body would hold its connection.
-      await response.body?.cancel();
-      return { type: "over" };
-    }
-    const body = new Uint8Array(await response.arrayBuffer());
+    const body = await readBody(response, signal);
     return { type: "reply", reply: { status: response.status, headers: response.headers, body } };
   } catch (cause) {
-    return { type: wasNeverSent(cause) ? "unsent" : "lost", cause };
+    return { type: !hasBegun && wasNeverSent(cause) ? "unsent" : "lost", cause };
   }
+}
+
+/** Ends when the signal fires, also where whoever sends knows nothing of signals: an unread body holds its connection. */
+async function readBody({ body }: Response, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
+  const reader = body.getReader();
+  const cancel = (): void => void reader.cancel(signal.reason).catch(() => undefined);
+  if (signal.aborted) cancel();
+  else signal.addEventListener("abort", cancel);
+  try {
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(value);
+    }
+    return joined(parts);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

@@ -13,7 +13,8 @@ export class Limit {
   readonly #endsAt: number;
   #reason: "timeout" | "aborted" | null = null;
 
-  constructor(timeoutMs: number, outer?: AbortSignal | undefined) {
+  constructor(wantedMs: number, outer?: AbortSignal | undefined) {
+    const timeoutMs = Math.min(wantedMs, LONGEST_TIMER_MS);
     this.#endsAt = performance.now() + timeoutMs;
     this.#outer = outer;
     this.#timer = setTimeout(() => this.#end("timeout"), timeoutMs);

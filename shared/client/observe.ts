@@ -130,7 +130,9 @@ export function commandCall(cmd: string): Call<CommandResult> {
       const { ok, result, index, term, leader } = members(parseJson(body));
       if (status !== 200 || ok !== true || typeof index !== "number" || typeof leader !== "string")
         return null;
-      return { value: { result, index, term, leader } as CommandResult, leader };
+      // What a CAS says whose condition did not hold.
+      const refused = result === false;
+      return { value: { result, index, term, leader } as CommandResult, leader, refused };
     },
   };
 }

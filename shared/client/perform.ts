@@ -192,8 +192,8 @@ class OngoingCall<Value> {
   }
 
   #error(why: string, found: Pick<Verdict, "code"> & Partial<Verdict>): ClientError {
-    const { code, status = 503, details = {}, cause } = found;
-    const options = { status, details, cause, attempts: this.#attempts };
+    const { code, status = 503, details = {}, cause, pauseMs = 0 } = found;
+    const options = { status, details, cause, attempts: this.#attempts, retryAfterMs: pauseMs };
     const said = new Map(this.#attempts.map((attempt) => [attempt.node, attempt.said]));
     const heard = [...said].map(([node, words]) => `; ${node}: ${words}`).join("");
     if (this.#isUnknown) {

@@ -1,3 +1,4 @@
+import { printable } from "../printable.ts";
 import type { Outcome } from "./errors.ts";
 import type { Exchanged, Reply } from "./exchange.ts";
 import { members, parseJson } from "./json.ts";
@@ -98,7 +99,7 @@ function judgeReply({ status, headers, body }: Reply): Verdict {
 
 /** Short enough to be read: whoever answers, it becomes part of an error's message. */
 function wordsOf(detail: unknown, code: string): string {
-  return (typeof detail === "string" ? detail : code).slice(0, 300);
+  return printable((typeof detail === "string" ? detail : code).slice(0, 300));
 }
 
 /** What the problem details (RFC 9457) say beyond what stands in the error itself. */

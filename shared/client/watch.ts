@@ -54,6 +54,8 @@ interface Subject<Value, Shown> {
 const DEFAULT_WAIT_MS = 30_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
+/** Whoever asks for more is asked again all the same: it may not be a node that says so, or no longer the same one. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
 
 export function watchKey(
   connection: Connection,
@@ -157,6 +159,8 @@ class Watcher<Value, Shown> {
   #node: KnownNode | null = null;
   /** In a row. */
   #pauses = 0;
+  /** What the node asked for that failed last. */
+  #retryAfterMs = 0;
 
   constructor(
     connection: Connection,
@@ -203,8 +207,10 @@ class Watcher<Value, Shown> {
       const wasHeld = hold !== null;
       return { found, wasHeld, isEarly: wasHeld && performance.now() - startedAt < this.#holdMs };
     } catch (error) {
-      if (!(error instanceof ClientError) || !isTemporary(error)) throw error;
+      // The signal's reason may be the error of another call.
+      if (this.#signal.aborted || !(error instanceof ClientError) || !isTemporary(error)) throw error;
       this.#node = null;
+      this.#retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, error.retryAfterMs);
       this.#options.onRetry?.(error);
       return null;
     }
@@ -235,13 +241,16 @@ class Watcher<Value, Shown> {
   /** Longer each time; no two watches come back at the same moment. */
   #pause(): Promise<void> {
     const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#pauses++);
-    return sleep(ms * (0.5 + Math.random() / 2), this.#signal);
+    const ownMs = ms * (0.5 + Math.random() / 2);
+    const askedMs = this.#retryAfterMs;
+    this.#retryAfterMs = 0;
+    return sleep(askedMs + ownMs, this.#signal);
   }
 }
 
 /** What may be over in a moment; all else would be the same at the next attempt. */
 function isTemporary({ code, status }: ClientError): boolean {
-  return code !== "no-node" && (status >= 500 || status === 429);
+  return status === 408 || status === 429 || (status >= 500 && code !== "no-node");
 }
 
 function isSameState(a: readonly Entry[], b: readonly Entry[]): boolean {

@@ -7,7 +7,7 @@ import { foreignVersion, recordProblem } from "./record-shapes.ts";
 import type { FlightRecord, Opener } from "./records.ts";
 import { isOpener, RECORDING_VERSION } from "./records.ts";
 import type { SegmentLine } from "./segment-lines.ts";
-import { segmentLines } from "./segment-lines.ts";
+import { longestLine, segmentLines } from "./segment-lines.ts";
 import type { SegmentName } from "./segment-name.ts";
 import { shortStore } from "./segment-name.ts";
 
@@ -86,9 +86,11 @@ export class RecordingReader {
 
   /** Returns whether to go on. */
   #line(file: NumberedFile, line: SegmentLine): boolean {
-    const { number, bytes, isWhole } = line;
+    const { number, bytes, isWhole, isTooLong } = line;
     const where = whereOf(file.number, number);
     this.#isWhole = isWhole;
+    if (isTooLong)
+      return this.#break(file, number, `this is longer than any record: ${longestLine} bytes and more`);
     if (!isWhole) {
       this.#evidence.gap("tail", `${file.node}: a file ends in the middle of a record`, where);
       return true;
@@ -149,10 +151,10 @@ export class RecordingReader {
   }
 }
 
-function tooNew({ path }: RecordingFile, version: unknown): RaftLiteError {
+function tooNew({ path }: RecordingFile, version: number): RaftLiteError {
   return new RaftLiteError(
     "recording-too-new",
-    `${path} is a recording of version ${String(version)}, and this release reads version ${RECORDING_VERSION}: ` +
+    `${path} is a recording of version ${version}, and this release reads version ${RECORDING_VERSION}: ` +
       "verify it with the release that wrote it, or a newer one.",
     { details: { path, version } },
   );

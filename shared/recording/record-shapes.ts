@@ -126,18 +126,25 @@ export function recordProblem(value: unknown): string | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is no JSON object";
   const record = value as Record<string, unknown>;
   const shape = shapes.get(record.event as FlightRecord["event"]);
-  if (shape === undefined) return `it has no event that this version knows: ${JSON.stringify(record.event)}`;
+  if (shape === undefined) return `it has no event that this version knows: ${shown(record.event)}`;
   const wrong = misfit(record, stamp) ?? misfit(record, shape);
   if (wrong !== null) return `its "${wrong}" is not what it should be`;
   if (record.event === "progress" && !entriesAreWhole(record)) return "it tells half of what entries came";
   return null;
 }
 
+/** For messages. What is no text may be of any depth. */
+function shown(event: unknown): string {
+  return typeof event === "string" ? JSON.stringify(event.slice(0, 80)) : typeof event;
+}
+
 /** Version of an opener that this release cannot read; null when it can, or when it is none. */
-export function foreignVersion(value: unknown): unknown {
+export function foreignVersion(value: unknown): number | null {
   if (typeof value !== "object" || value === null || !("format" in value) || !("version" in value))
     return null;
-  return value.format === RECORDING_FORMAT && value.version !== RECORDING_VERSION ? value.version : null;
+  const { format, version } = value;
+  if (format !== RECORDING_FORMAT || typeof version !== "number") return null;
+  return version === RECORDING_VERSION ? null : version;
 }
 
 function misfit(record: Record<string, unknown>, shape: Shape): string | null {

@@ -3,6 +3,9 @@ import { placeOfWhere } from "./findings.ts";
 import type { NumberedFile } from "./read-recording.ts";
 import { segmentLines } from "./segment-lines.ts";
 
+/** Longer than any record of ours; more of a line is not shown. */
+const mostBytes = 1 << 16;
+
 /** Reads lines once more, to be shown; nothing is kept of them while recordings are judged. */
 export async function readTexts(
   files: readonly NumberedFile[],
@@ -30,7 +33,7 @@ async function readLines(
   for await (const lines of segmentLines(file.read())) {
     for (const { number, bytes } of lines) {
       const where = wanted.get(number);
-      if (where !== undefined) texts.set(where, decoder.decode(bytes));
+      if (where !== undefined) texts.set(where, decoder.decode(bytes.subarray(0, mostBytes)));
       if (number === last) return;
     }
   }

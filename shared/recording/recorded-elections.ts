@@ -90,6 +90,20 @@ export class RecordedElections {
     }
   }
 
+  /** At the front of a file it says that it leads; the record of its election may be gone, or was never written. */
+  leadsOn(leadership: Omit<Leadership, "voters">): void {
+    const { term, node, store, where } = leadership;
+    // Who elected it is told by nobody.
+    const told = { ...leadership, voters: [] };
+    this.#all.push(told);
+    const known = this.#leaders.get(term);
+    if (known === undefined) this.#leaders.set(term, told);
+    else if (known.store !== store) {
+      const message = `${known.node} and ${node} both lead term ${term}`;
+      this.#findings.add("election-safety", message, known.where, where);
+    }
+  }
+
   follows(following: Following): void {
     this.#followings.push(following);
   }

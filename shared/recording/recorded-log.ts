@@ -28,6 +28,12 @@ interface Committed extends Omit<CommitClaim, "from" | "index" | "runs" | "term"
   readonly knownIn: Term;
 }
 
+/** How far somebody knew the log to be committed. */
+interface KnownCommit {
+  readonly index: LogIndex;
+  readonly where: Where;
+}
+
 interface Removal {
   readonly node: NodeId;
   readonly stretches: readonly Stretch[];
@@ -71,7 +77,7 @@ export class RecordedLog {
   /** In the order of the log, without overlaps. */
   readonly #committed: Committed[] = [];
   /** By the term in which it was known: the farthest commit index. */
-  readonly #knownCommits = new Map<Term, { readonly index: LogIndex; readonly where: Where }>();
+  readonly #knownCommits = new Map<Term, KnownCommit>();
   readonly #removals: Removal[] = [];
   readonly #holdings: Holdings[] = [];
 
@@ -196,8 +202,8 @@ export class RecordedLog {
   }
 
   /** These entries are not in the log of `node` any more. */
-  removes(node: NodeId, stretches: Iterable<Stretch>, where: Where): void {
-    this.#removals.push({ node, stretches: [...stretches], where });
+  removes(node: NodeId, stretches: readonly Stretch[], where: Where): void {
+    this.#removals.push({ node, stretches, where });
   }
 
   holds(holdings: Holdings): void {
@@ -207,7 +213,7 @@ export class RecordedLog {
   /** What can be said only when all recordings have been read. */
   conclude(leaders: Iterable<LeaderLog>): void {
     for (const removal of this.#removals) this.#judgeRemoval(removal);
-    for (const leader of leaders) this.#judgeLeader(leader);
+    this.#judgeLeaders([...leaders]);
     for (const part of this.#committed) this.#judgeMajority(part);
   }
 
@@ -229,13 +235,23 @@ export class RecordedLog {
     }
   }
 
-  /** Everything that was known to be committed in an earlier term. Equal logs up to there follow from log matching. */
-  #judgeLeader({ term, node, runs, where }: LeaderLog): void {
-    let due: { readonly index: LogIndex; readonly where: Where } | null = null;
-    for (const [knownIn, known] of this.#knownCommits) {
-      if (knownIn < term && known.index > (due?.index ?? 0)) due = known;
+  /** A leader has everything that was known to be committed in earlier terms; both in the order of their terms. */
+  #judgeLeaders(leaders: readonly LeaderLog[]): void {
+    const commits = [...this.#knownCommits].sort(([a], [b]) => a - b);
+    let due: KnownCommit | null = null;
+    let next = 0;
+    for (const leader of leaders.toSorted((a, b) => a.term - b.term)) {
+      for (; next < commits.length && commits[next]![0] < leader.term; next++) {
+        const known = commits[next]![1];
+        if (known.index > (due?.index ?? 0)) due = known;
+      }
+      if (due !== null) this.#judgeLeader(leader, due);
     }
-    if (due === null || due.index < runs.first) return;
+  }
+
+  /** Equal logs up to what is due follow from log matching. */
+  #judgeLeader({ term, node, runs, where }: LeaderLog, due: KnownCommit): void {
+    if (due.index < runs.first) return;
     const committed = this.#committed[this.#firstAtOrAfter(due.index)];
     const own = runs.termAt(due.index);
     if (committed === undefined || committed.first > due.index || own === committed.term) return;

@@ -176,6 +176,14 @@ export class RecordedReplica implements Electorate {
     this.#vote = state.vote;
     this.#log.adopt(state);
     if (state.vote !== null) this.#castVote(state.durableTerm, state.vote);
+    if (state.leads) this.#leadOn(state);
+  }
+
+  #leadOn({ term, configuration }: RecordedState): void {
+    if (configuration === null) return;
+    const { node, store } = this;
+    const leadership = { term, node, store, runs: this.#log.runs.copy(), where: this.#present.where };
+    this.#evidence.electionsOf(configuration.clusterId).leadsOn(leadership);
   }
 
   #begin({ event, boot, state }: Opener): void {

@@ -48,6 +48,7 @@ export class Recorder implements NodeRecorder {
   #paused = false;
   #dropped = 0;
   #news: "urgent" | "progress" | null = null;
+  #hasStopped = false;
 
   #term: Term = 0;
   #leads = false;
@@ -351,11 +352,14 @@ export class Recorder implements NodeRecorder {
   }
 
   stopped(): void {
+    this.#hasStopped = true;
     this.#record({ event: "stopped" });
     this.#notify();
   }
 
   failed(error: unknown): void {
+    // A write that the end of the node did not wait for may fail after it.
+    if (this.#hasStopped) return;
     this.#record({ event: "failed", code: codeOf(error) });
     this.#notify();
   }

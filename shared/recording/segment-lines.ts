@@ -5,7 +5,12 @@ export interface SegmentLine {
   readonly bytes: Uint8Array;
   /** false: the file ends in the middle of it. */
   readonly isWhole: boolean;
+  /** It goes on beyond `longestLine`; nothing of the file comes after it. */
+  readonly isTooLong: boolean;
 }
+
+/** Far more than a record takes, in bytes. What is longer was written by somebody else, and may have no end. */
+export const longestLine = 1 << 23;
 
 const newline = 0x0a;
 
@@ -15,6 +20,7 @@ export async function* segmentLines(
 ): AsyncIterable<readonly SegmentLine[]> {
   let number = 0;
   let rest: Uint8Array[] = [];
+  let restBytes = 0;
   for await (const chunk of chunks) {
     const lines: SegmentLine[] = [];
     let start = 0;
@@ -24,14 +30,20 @@ export async function* segmentLines(
         number: ++number,
         bytes: rest.length > 0 ? joined([...rest, part]) : part,
         isWhole: true,
+        isTooLong: false,
       });
       rest = [];
+      restBytes = 0;
       start = end + 1;
     }
     if (start < chunk.length) rest.push(chunk.slice(start));
+    restBytes += chunk.length - start;
+    const isTooLong = restBytes > longestLine;
+    if (isTooLong) lines.push({ number: ++number, bytes: joined(rest), isWhole: false, isTooLong });
     yield lines;
+    if (isTooLong) return;
   }
-  if (rest.length > 0) yield [{ number: ++number, bytes: joined(rest), isWhole: false }];
+  if (rest.length > 0) yield [{ number: ++number, bytes: joined(rest), isWhole: false, isTooLong: false }];
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

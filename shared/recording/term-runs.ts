@@ -8,16 +8,30 @@ export interface Stretch {
   readonly last: LogIndex;
 }
 
+/**
+ * A run of entries of one term, and the way back to those before it. Runs are never changed, so that any number of logs
+ * share them. `jump` skips some of them, in such a way that any one is found in logarithmically many steps (Myers, "An
+ * applicative random-access stack", 1983).
+ */
+interface Run {
+  readonly first: LogIndex;
+  readonly term: Term;
+  readonly before: Run | null;
+  readonly jump: Run | null;
+  /** How many are before it. */
+  readonly depth: number;
+}
+
 /** The terms of a log as far as they are known: from `first` to `last`, run by run. */
 export class TermRuns {
-  #runs: { readonly first: LogIndex; readonly term: Term }[] = [];
+  #newest: Run | null = null;
   #first: LogIndex;
   #last: LogIndex;
 
   /** Of entries before the first run nothing is known; without any run, of entries up to `last`. */
   constructor(runs: readonly RecordedRun[], last: LogIndex) {
-    this.#runs = runs.map(([first, term]) => ({ first, term }));
-    this.#first = this.#runs[0]?.first ?? last + 1;
+    for (const [first, term] of runs) this.#newest = runAfter(this.#newest, first, term);
+    this.#first = runs[0]?.[0] ?? last + 1;
     this.#last = last;
   }
 
@@ -31,28 +45,36 @@ export class TermRuns {
   }
 
   get lastTerm(): Term {
-    return this.#runs.at(-1)?.term ?? 0;
+    return this.#newest?.term ?? 0;
   }
 
+  /** Costs nothing, however long the log is: a recording may tell of an election for every entry. */
   copy(): TermRuns {
-    return new TermRuns(this.newest(this.#runs.length), this.#last);
+    const copy = new TermRuns([], this.#last);
+    copy.#newest = this.#newest;
+    copy.#first = this.#first;
+    return copy;
   }
 
   /** The newest runs, oldest first. */
   newest(count: number): RecordedRun[] {
-    return this.#runs.slice(Math.max(0, this.#runs.length - count)).map(({ first, term }) => [first, term]);
+    const runs: RecordedRun[] = [];
+    for (let run = this.#newest; run !== null && runs.length < count; run = run.before) {
+      runs.push([run.first, run.term]);
+    }
+    return runs.reverse();
   }
 
   /** Adds entries of one term at the end. */
   append(term: Term, last: LogIndex): void {
-    if (this.#runs.at(-1)?.term !== term) this.#runs.push({ first: this.#last + 1, term });
+    if (this.#newest?.term !== term) this.#newest = runAfter(this.#newest, this.#last + 1, term);
     this.#last = last;
   }
 
   /** Removes the entry at `from` and everything after it. */
   truncate(from: LogIndex): void {
     if (from > this.#last) return;
-    while ((this.#runs.at(-1)?.first ?? 0) >= from) this.#runs.pop();
+    this.#newest = this.#runAt(from - 1);
     this.#last = from - 1;
     this.#first = Math.min(this.#first, from);
   }
@@ -60,28 +82,40 @@ export class TermRuns {
   /** undefined where it is not known, or there is no entry. */
   termAt(index: LogIndex): Term | undefined {
     if (index < this.#first || index > this.#last) return undefined;
-    return this.#runs[this.#runAt(index)]?.term;
+    return this.#runAt(index)?.term;
   }
 
   /** What is known of the entries from `from` to `to`, in order. */
-  *stretches(from: LogIndex, to: LogIndex): Iterable<Stretch> {
-    const end = Math.min(to, this.#last);
-    let next = Math.max(from, this.#first);
-    for (let run = this.#runAt(next); next <= end; run++) {
-      const last = Math.min(end, (this.#runs[run + 1]?.first ?? Number.POSITIVE_INFINITY) - 1);
-      yield { term: this.#runs[run]!.term, first: next, last };
-      next = last + 1;
+  stretches(from: LogIndex, to: LogIndex): readonly Stretch[] {
+    const stretches: Stretch[] = [];
+    const first = Math.max(from, this.#first);
+    let last = Math.min(to, this.#last);
+    for (let run = this.#runAt(last); run !== null && first <= last; run = run.before) {
+      stretches.push({ term: run.term, first: Math.max(first, run.first), last });
+      last = run.first - 1;
     }
+    return stretches.reverse();
   }
 
-  #runAt(index: LogIndex): number {
-    let low = 0;
-    let high = this.#runs.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#runs[middle]!.first <= index) low = middle;
-      else high = middle - 1;
+  /** The run that holds `index`; null when that lies before the first. */
+  #runAt(index: LogIndex): Run | null {
+    let run = this.#newest;
+    while (run !== null && run.first > index) {
+      run = run.jump !== null && run.jump.first > index ? run.jump : run.before;
     }
-    return low;
+    return run;
   }
+}
+
+function runAfter(before: Run | null, first: LogIndex, term: Term): Run {
+  const far = before?.jump;
+  const isEven =
+    before != null && far != null && before.depth - far.depth === far.depth - (far.jump?.depth ?? 0);
+  return {
+    first,
+    term,
+    before,
+    jump: isEven ? far.jump : before,
+    depth: before === null ? 0 : before.depth + 1,
+  };
 }

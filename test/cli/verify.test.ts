@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { verdictText } from "../../ec2-node/cli/verdict-text.ts";
 import { findRecordings } from "../../ec2-node/find-recordings.ts";
+import { judgeRecordings } from "../../ec2-node/judge-recordings.ts";
 import type { Verdict } from "../../shared/recording/verdict.ts";
 import { crc32c } from "../../shared/storage/crc32c.ts";
 import type { Tape } from "../recording/support.ts";
@@ -97,6 +98,47 @@ test("one file, one directory, or several", async () => {
   // The same by two ways counts once.
   symlinkSync(directory, join(temporary, "link"));
   expect(await nodesOf(directory, path("A"), join(temporary, "link"))).toEqual(["A", "B", "C"]);
+});
+
+describe("files that go while they are read", () => {
+  const rotated = (): Tape => {
+    const [a] = healthy();
+    return a.open("rotated", healthyState("A")).open("rotated", healthyState("A"));
+  };
+  const file = (directory: string, segment: number) =>
+    join(directory, `A/trace/A-storeA-00000${segment}.ndjson`);
+
+  test("because a running node makes room: what is left is judged", async () => {
+    const directory = store("room", [rotated()]);
+    let segment = 0;
+    const verdict = await judgeRecordings([directory], async (paths) => {
+      const found = await findRecordings(paths);
+      if (++segment < 3) rmSync(file(directory, segment));
+      return found;
+    });
+    expect(verdict.findings).toEqual([]);
+    expect(verdict.recordings).toMatchObject([{ files: 1, commit: 10 }]);
+    expect(verdict.gaps.map(({ kind }) => kind)).toContain("head");
+  });
+
+  test("over and over are no recording", async () => {
+    const directory = store("no-room", [rotated()]);
+    const find: typeof findRecordings = async (paths) => {
+      store("no-room", [rotated()]);
+      const found = await findRecordings(paths);
+      rmSync(file(directory, 2));
+      return found;
+    };
+    await expect(judgeRecordings([directory], find)).rejects.toMatchObject({ code: "recording-gone" });
+  });
+});
+
+test("what has no end is not begun", async () => {
+  const device = join(temporary, "P-storeP-000001.ndjson");
+  symlinkSync("/dev/zero", device);
+  const { code, stderr } = await verify(device);
+  expect(code).toBe(2);
+  expect(stderr).toContain("cannot be read: it is neither a file nor a directory");
 });
 
 describe("exit 2, with what is wrong and the usage", () => {

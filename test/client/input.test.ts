@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ClientOptions } from "../../shared/client/client.ts";
 import { Client, createClient } from "../../shared/client/client.ts";
 import { ClientError } from "../../shared/client/errors.ts";
@@ -15,18 +15,13 @@ import {
   settle,
   status,
   success,
-  useVirtualTime,
+  useVirtualTimeInEachTest,
   written,
 } from "./support.ts";
 
 /** What is refused before anything is sent, and how what is sent looks. */
 
-beforeEach(useVirtualTime);
-
-afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
+useVirtualTimeInEachTest();
 
 function refusalOf(options: unknown): unknown {
   try {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Script, Seen } from "./support.ts";
 import {
   A,
@@ -16,18 +16,13 @@ import {
   silent,
   status,
   success,
-  useVirtualTime,
+  useVirtualTimeInEachTest,
   written,
 } from "./support.ts";
 
 /** Whom the client asks, and how it finds out. */
 
-beforeEach(useVirtualTime);
-
-afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
+useVirtualTimeInEachTest();
 
 const nodes = [A, B, C];
 const ids: Readonly<Record<string, string>> = { [A]: "A", [B]: "B", [C]: "C" };

@@ -1,5 +1,4 @@
-import { getEventListeners } from "node:events";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Client } from "../../shared/client/client.ts";
 import { ClientError, UnknownOutcomeError } from "../../shared/client/errors.ts";
 import type { Script } from "./support.ts";
@@ -7,7 +6,6 @@ import {
   A,
   absent,
   B,
-  breathe,
   broken,
   failure,
   found,
@@ -17,23 +15,16 @@ import {
   refused,
   row,
   scripted,
-  settle,
   silent,
   status,
   success,
-  useVirtualTime,
+  useVirtualTimeInEachTest,
   written,
 } from "./support.ts";
 
 /** What is sent again and what is not, and what a caller is told of what was sent. */
 
-beforeEach(useVirtualTime);
-
-afterEach(() => {
-  // Whatever happened: no timer is left that would keep a process or a request alive.
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
+useVirtualTimeInEachTest();
 
 const html: Script = () => new Response("<h1>It works!</h1>", { headers: { "content-type": "text/html" } });
 const htmlAt =
@@ -129,6 +120,17 @@ describe("a write", () => {
     },
   );
 
+  test("the body that breaks off for want of a connection leaves the outcome unknown", async () => {
+    // As from a gateway that fetches the reply piece by piece.
+    const cause = Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect" });
+    const body = new ReadableStream({
+      pull: (controller) => controller.error(new TypeError("no", { cause })),
+    });
+    const { client, network } = scripted(() => new Response(body));
+    expect(await failure(put(client))).toBeInstanceOf(UnknownOutcomeError);
+    expect(network.calls).toHaveLength(1);
+  });
+
   test("an unknown outcome stays one, whatever comes after it", async () => {
     const never = problem(503, "no-leader", { outcome: "none" });
     for (const later of [never, refused, problem(400, "bad-thing"), problem(429, "overloaded")]) {
@@ -163,6 +165,15 @@ describe("a write that compares with an index", () => {
     const error = await failure(guardedPut(client));
     expect(error).toBeInstanceOf(UnknownOutcomeError);
     expect(error).toMatchObject({ code: "unsettled" });
+  });
+
+  test("a CAS of values that is refused after an unknown outcome: perhaps by its own doing", async () => {
+    const refusal: Script = () => json({ ok: true, index: 3, term: 1, leader: "A", result: false });
+    const call = (client: Client) => client.command("CAS x 4 5", { retryUnknown: true });
+    const error = await failure(call(scripted(inTurn(broken, refusal)).client));
+    expect(error).toBeInstanceOf(UnknownOutcomeError);
+    expect(error).toMatchObject({ code: "unsettled" });
+    expect(await success(call(scripted(refusal).client))).toMatchObject({ result: false });
   });
 
   test("an atomic batch that is refused after an unknown outcome: perhaps by its own doing", async () => {
@@ -310,194 +321,17 @@ describe("a read", () => {
   });
 });
 
-describe("time", () => {
-  test("a call ends when its time is up, and says what everybody said", async () => {
-    const { client } = scripted(
-      ({ node, path, ...rest }) =>
-        (node === A ? refused : problem(503, "no-leader", { outcome: "none" }))({ node, path, ...rest }),
-      { nodes: [A, B], timeoutMs: 1000 },
-    );
-    const startedAt = performance.now();
-    const error = (await failure(put(client))) as ClientError;
-    expect(performance.now() - startedAt).toBe(1000);
-    expect(error).toMatchObject({ outcome: "none", status: 503 });
-    expect(error.message).toBe(
-      `the write was not carried out: no answer within 1000 ms; ${namedIn(error).join("; ")}`,
-    );
-    expect(namedIn(error).sort()).toEqual([`${A}: connection refused`, `${B}: 503 it is no-leader`]);
-    expect(error.attempts.length).toBeGreaterThan(4);
-    expect(error.attempts.length).toBeLessThanOrEqual(20);
-  });
-
-  test("a call's own time goes before the client's", async () => {
-    for (const [timeoutMs, own, expected] of [
-      [undefined, undefined, 10_000],
-      [700, undefined, 700],
-      [700, 300, 300],
-    ] as const) {
-      const { client } = scripted(silent, { timeoutMs });
-      const startedAt = performance.now();
-      expect(await failure(client.get("x", { timeoutMs: own }))).toMatchObject({
-        code: "timeout",
-        status: 503,
-      });
-      expect(performance.now() - startedAt).toBe(expected);
-    }
-  });
-
-  test("a write leaves its node half of the time, and half a second for the answer to come", async () => {
-    const { client, network } = scripted(silent, { timeoutMs: 8_000 });
-    const startedAt = performance.now();
-    await failure(put(client));
-    expect(performance.now() - startedAt).toBe(4_500);
-    expect(network.calls[0]!.query.get("timeout")).toBe("4000");
-  });
-
-  test("a node that asks for a pause gets it; one that asks for too long ends the call", async () => {
-    const { client, network } = scripted(inTurn(problem(429, "overloaded"), () => written(9)));
-    const startedAt = performance.now();
-    await success(put(client));
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1000);
-    expect(network.calls).toHaveLength(2);
-
-    const hasty = scripted(problem(429, "overloaded"), { timeoutMs: 900 });
-    const before = performance.now();
-    expect(await failure(put(hasty.client))).toMatchObject({
-      code: "overloaded",
-      status: 429,
-      outcome: "none",
-    });
-    expect(performance.now() - before).toBe(0);
-  });
-
-  test("pauses grow, up to a second, and are not the same twice", async () => {
-    const times: number[] = [];
-    const { client } = scripted(
-      (request) => {
-        times.push(performance.now());
-        return refused(request);
-      },
-      { timeoutMs: 60_000 },
-    );
-    const { attempts } = (await failure(put(client))) as ClientError;
-    // The newest are kept, for whoever reads the error.
-    expect(attempts).toHaveLength(20);
-    const pauses = times.slice(1).map((time, at) => time - times[at]!);
-    expect(pauses[0]).toBeLessThanOrEqual(25);
-    expect(Math.max(...pauses)).toBeLessThanOrEqual(1000);
-    expect(pauses.at(-1)).toBeGreaterThanOrEqual(500);
-    expect(new Set(pauses.slice(10)).size).toBeGreaterThan(10);
-    expect(times.length).toBeLessThan(150);
-  });
-
-  test("a fetch that knows nothing of signals does not hold a call", async () => {
-    const { client } = scripted(() => new Promise<Response>(() => {}), { timeoutMs: 300 });
-    expect(await failure(put(client))).toMatchObject({ code: "timeout", outcome: "unknown" });
-  });
-
-  test("an answer that comes when nobody waits for it any more is thrown away, body and all", async () => {
-    let cancelled = false;
-    const body = new ReadableStream({
-      cancel: () => {
-        cancelled = true;
-      },
-    });
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    const { client } = scripted(() => promise, { timeoutMs: 300 });
-    await failure(client.get("x"));
-    resolve(new Response(body));
-    await breathe();
-    expect(cancelled).toBe(true);
-  });
-});
-
-describe("a signal", () => {
-  const reason = new Error("enough");
-
-  test("that has fired before: nothing is sent", async () => {
-    const { client, network } = scripted(() => written(9));
-    await expect(client.put("x", "5", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect(network.seen).toEqual([]);
-  });
-
-  test("during a read: its reason", async () => {
-    const { client, network } = scripted(silent);
-    const controller = new AbortController();
-    const reading = settle(client.get("x", { signal: controller.signal }));
-    await breathe();
-    controller.abort(reason);
-    expect(await reading).toEqual({ error: reason });
-    expect(network.calls[0]!.signal.aborted).toBe(true);
-  });
-
-  test("without a reason of its own: AbortError, as everywhere", async () => {
-    const { client } = scripted(silent);
-    const controller = new AbortController();
-    const reading = settle(client.get("x", { signal: controller.signal }));
-    await breathe();
-    controller.abort();
-    expect(await reading).toMatchObject({ error: { name: "AbortError" } });
-  });
-
-  test("during a write: it may have been carried out", async () => {
-    const { client } = scripted(silent);
-    const controller = new AbortController();
-    const writing = settle(client.put("x", "5", { signal: controller.signal }));
-    await breathe();
-    controller.abort(reason);
-    expect(await writing).toMatchObject({ error: { code: "aborted", outcome: "unknown", cause: reason } });
-    const { error } = (await writing) as { error: unknown };
-    expect(error).toBeInstanceOf(UnknownOutcomeError);
-  });
-
-  test("between two requests of which none can have done anything: its reason", async () => {
-    const { client, network } = scripted(problem(429, "overloaded"));
-    const controller = new AbortController();
-    const writing = settle(client.put("x", "5", { signal: controller.signal }));
-    await breathe();
-    expect(network.calls).toHaveLength(1);
-    controller.abort(reason);
-    expect(await writing).toEqual({ error: reason });
-  });
-
-  test("is let go of when the call has ended, however it ended", async () => {
-    const { signal } = new AbortController();
-    for (const script of [
-      () => written(9),
-      problem(400, "bad"),
-      silent,
-      broken,
-      refused,
-    ] satisfies Script[]) {
-      await settle(scripted(script, { timeoutMs: 100 }).client.put("x", "5", { signal }));
-      expect(getEventListeners(signal, "abort")).toEqual([]);
-    }
-  });
-});
-
-test("nothing that goes wrong late is an unhandled rejection", async () => {
-  const unhandled: unknown[] = [];
-  const listen = (error: unknown) => unhandled.push(error);
-  process.on("unhandledRejection", listen);
+test("whatever a node says, a message is one line", async () => {
   const { client } = scripted(
-    ({ signal }) =>
-      new Promise((_resolve, reject) =>
-        signal.addEventListener("abort", () => setTimeout(() => reject(new Error("much later")), 1)),
-      ),
-    { timeoutMs: 100 },
+    problem(400, "bad-thing", { detail: "no\r\n\u001b[31mERROR\u2028all is lost" }),
   );
-  await failure(put(client));
-  await vi.advanceTimersByTimeAsync(10);
-  await breathe();
-  process.off("unhandledRejection", listen);
-  expect(unhandled).toEqual([]);
+  const { message, attempts } = (await failure(put(client))) as ClientError;
+  const words = "400 no\\r\\n\\u001b[31mERROR\\u2028all is lost";
+  expect(message).toBe(`the write was not carried out; ${A}: ${words}`);
+  expect(attempts).toMatchObject([{ said: words }]);
 });
 
 /** Searches for the leader find nobody; calls go to the script. */
 function onlyCalls(script: Script): Script {
   return (request) => (request.path === "/status" ? status("N") : script(request));
-}
-
-function namedIn({ attempts }: ClientError): string[] {
-  return [...new Set(attempts.map(({ node, said }) => `${node}: ${said}`))];
 }

@@ -1,4 +1,4 @@
-import { vi } from "vitest";
+import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { ClientOptions } from "../../shared/client/client.ts";
 import { Client } from "../../shared/client/client.ts";
 
@@ -137,6 +137,15 @@ export const silent: Script = ({ signal }) =>
 
 export function useVirtualTime(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+}
+
+/** For every test of a file. Whatever happened in it: no timer is left that would keep a process or a request alive. */
+export function useVirtualTimeInEachTest(): void {
+  beforeEach(useVirtualTime);
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
 }
 
 /** What became of a promise. */

@@ -88,6 +88,35 @@ describe.each(FACES)("credentials over %s", (_name, open) => {
     }
   });
 
+  test("a page of another origin, as a browser lets it ask: carried out without a token, and not with one", async () => {
+    const page = {
+      "content-type": "text/plain",
+      origin: "https://elsewhere.test",
+      "sec-fetch-site": "cross-site",
+    };
+    for (const token of [undefined, TOKEN]) {
+      const node = fakeNode();
+      face = await open(node, undefined, { token });
+      const { status, headers } = await face.call("POST", "/command", '{"cmd":"SET x=5"}', page);
+      expect(status).toBe(token === undefined ? 200 : 401);
+      expect(node.asked).toHaveLength(token === undefined ? 1 : 0);
+      // What it gets it cannot read, and for all else it would have to ask first.
+      const asked = await face.call("OPTIONS", "/command", null, { origin: "https://elsewhere.test" });
+      for (const reply of [headers, asked.headers]) {
+        expect([...reply.keys()].filter((name) => name.startsWith("access-control-"))).toEqual([]);
+      }
+      await face.close();
+      face = undefined;
+    }
+  });
+
+  test("a token alone does not close the nodes' routes: that is what the secret is for", async () => {
+    const node = fakeNode();
+    face = await open(node, undefined, { token: TOKEN });
+    expect((await face.call("POST", "/raft", "{}")).status).toBe(200);
+    expect(node.asked).toEqual([{ what: "exchange", body: "{}" }]);
+  });
+
   test("404 and 405 need no credential", async () => {
     face = await open(fakeNode(), undefined, { token: TOKEN, secret: SECRET });
     expect((await face.call("GET", "/nope")).status).toBe(404);

@@ -8,8 +8,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { findRecordings } from "../../ec2-node/find-recordings.ts";
 import type { FlightRecorderOptions } from "../../ec2-node/flight-recorder.ts";
 import { FlightRecorder } from "../../ec2-node/flight-recorder.ts";
@@ -110,6 +112,25 @@ function sizeOf(directory: string): number {
   return readdirSync(directory).reduce((sum, name) => sum + size(name), 0);
 }
 
+/** A disk that can be full: files can be made, and take nothing. */
+async function fullDisk() {
+  const state = { isFull: false, refusals: 0 };
+  const any = await open("/dev/null", "w");
+  const prototype: FileHandle = Object.getPrototypeOf(any);
+  await any.close();
+  const { write } = prototype;
+  const spy = vi.spyOn(prototype, "write").mockImplementation(function (
+    this: FileHandle,
+    ...args: unknown[]
+  ) {
+    if (!state.isFull)
+      return (write as (...all: unknown[]) => ReturnType<FileHandle["write"]>).apply(this, args);
+    state.refusals++;
+    return Promise.reject(Object.assign(new Error("no space left on device"), { code: "ENOSPC" }));
+  } as FileHandle["write"]);
+  return { spy, state };
+}
+
 test("what a node does is in a file for this user alone, in a directory that is made", () =>
   withDirectory(async (parent) => {
     const directory = join(parent, "some", "where");
@@ -162,6 +183,7 @@ test("each start goes on with another file, and says what the one before ended w
 test.each([
   ["half a record", '{"seq":9,"wall":17'],
   ["zeros", "\0".repeat(5000)],
+  ["as many zeros as a file may have", "\0".repeat(3_000_000)],
 ])("after %s at the end of a file the next one goes on from the last whole record", (_what, rest) =>
   withDirectory(async (directory) => {
     const pilot = new Pilot(directory).start();
@@ -269,6 +291,30 @@ describe("a disk that does not take it", () => {
       const verdict = await verify(parent);
       expect(verdict.findings).toEqual([]);
       expect(verdict.gaps.map(({ kind }) => kind)).toEqual(["dropped", "head", "tail"]);
+    }));
+
+  test("however often it is full, what was recorded before stays, and no empty files", () =>
+    withDirectory(async (directory) => {
+      const { spy, state } = await fullDisk();
+      const pilot = new Pilot(directory, { retryMs: 1 }).start();
+      const file = join(directory, "A-storeA-000001.ndjson");
+      await until("the first record", () => existsSync(file) && statSync(file).size > 0);
+      const before = readFileSync(file, "utf8");
+      state.isFull = true;
+      await pilot.commandsUntil("a failure", () => pilot.notices.length > 0);
+      // As many files as are kept, and more.
+      await until("many attempts", () => state.refusals > 300);
+      expect(readdirSync(directory)).toEqual(["A-storeA-000001.ndjson"]);
+      expect(readFileSync(file, "utf8").startsWith(before)).toBe(true);
+      state.isFull = false;
+      await until("it to go on", () => pilot.notices.length > 1);
+      pilot.recorder.stopped();
+      await pilot.recorder.close();
+      spy.mockRestore();
+      const verdict = await verify(directory);
+      expect(verdict.findings).toEqual([]);
+      expect(verdict.recordings).toMatchObject([{ files: 2, ended: "stopped", last: pilot.log.length }]);
+      expect(verdict.gaps.map(({ kind }) => kind)).toEqual(["dropped"]);
     }));
 
   test("the end of the process does not wait for it", () =>

@@ -379,3 +379,10 @@ test("the last line of all is numbered and chained by the one that writes", () =
   expect(next).toMatchObject({ seq: 18, event: "stalled", crc: expect.stringMatching(/^[0-9a-f]{8}$/) });
   expect(lines.segment).toBe(5);
 });
+
+test("whoever has stopped does not fail any more: a write may, that nobody waits for", () => {
+  const desk = new Desk().open();
+  desk.recorder.stopped();
+  desk.recorder.failed(new Error("disk is gone"));
+  expect(desk.take()).toEqual([{ event: "stopped" }]);
+});

@@ -23,6 +23,55 @@ describe("elections", () => {
     ]);
   });
 
+  test("two leaders in a term, of whose elections no record is left", async () => {
+    const alone = (node: string): Tape =>
+      new Tape(node).open("rotated", { ...healthyState(node), leads: true });
+    const verdict = await judge(alone("A"), alone("B"));
+    expect(verdict.findings).toMatchObject([
+      {
+        rule: "election-safety",
+        message: "A and B both lead term 1",
+        records: [
+          { path: "A-storeA-000001.ndjson", line: 1 },
+          { path: "B-storeB-000001.ndjson", line: 1 },
+        ],
+      },
+    ]);
+  });
+
+  test("a leader, and one of whose election no record was written", async () => {
+    const [a, b, c] = healthy();
+    const leads = { ...healthyState("B"), vote: "B", leads: true };
+    c.open("resumed", { ...healthyState("C") }, { dropped: 3 });
+    expect((await judge(a, b, c)).findings).toEqual([]);
+    b.pop().open("resumed", leads, { dropped: 3 });
+    expect(brokenRules(await judge(a, b, c))).toContain("election-safety");
+  });
+
+  test("one that goes on leading over files is one leader", async () => {
+    const [a, b, c] = healthy();
+    a.open("rotated", healthyState("A")).open("resumed", healthyState("A"), { dropped: 1 });
+    const { findings, clusters } = await judge(a, b, c);
+    expect(findings).toEqual([]);
+    expect(clusters[0]?.leaders).toEqual([{ term: 1, node: "A" }]);
+  });
+
+  test("a leader of whose election no record is left, without what was committed before", async () => {
+    const [a, b, c] = healthy();
+    const without = {
+      ...healthyState("D"),
+      term: 2,
+      durableTerm: 2,
+      vote: "D",
+      last: 9,
+      durable: 9,
+      commit: 9,
+      applied: 9,
+    };
+    const d = new Tape("D").open("rotated", { ...without, leads: true, hash: null });
+    expect(brokenRules(await judge(a, b, c, d))).toContain("leader-completeness");
+  });
+
   test("a leader and a follower of another in a term", async () => {
     const [a, b, c] = healthy();
     a.add(...wins("A", 2));
