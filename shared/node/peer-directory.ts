@@ -61,6 +61,7 @@ export class PeerDirectory {
   #clusterId: string | null;
   #configuration: Configuration | null = null;
   #learnedAddress: string | null = null;
+  #introduction: Introduction | null = null;
   /** How nodes that are not found yet have dialled this one. */
   readonly #dialledBy = new Map<NodeId, string>();
 
@@ -100,10 +101,16 @@ export class PeerDirectory {
     this.#clusterId = clusterId;
   }
 
+  /** The same object until something of it changes. */
   introduction(): Introduction {
+    const clusterId = this.#clusterId;
+    const size = clusterId === null && this.#listIsKnown() ? this.#size() : undefined;
+    const known = this.#introduction;
+    if (known !== null && known.clusterId === clusterId && known.size === size) return known;
     const { id, storeId } = this.#options;
-    const size = this.#clusterId === null && this.#listIsKnown() ? { size: this.#size() } : {};
-    return { version: protocolVersion, clusterId: this.#clusterId, id, storeId, ...size };
+    const made = { version: protocolVersion, clusterId, id, storeId, ...(size !== undefined && { size }) };
+    this.#introduction = made;
+    return made;
   }
 
   /** Addresses to ask who is there. Rarely needed once every member is known. */
