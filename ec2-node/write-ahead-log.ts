@@ -81,6 +81,9 @@ export class WriteAheadLog {
   /** Transactions that the running sync covers. */
   #runningTarget = 0;
   #next: Promise<void> | null = null;
+  /** Of the log's present header, read when it was first needed; null: not yet. */
+  #salt: Buffer | null = null;
+  readonly #frameSalt = Buffer.alloc(SALT_BYTES);
   #outstanding: Outstanding = "nothing";
   #isOff = false;
   /** Where the next frame would stand, as of the last checkpoint. */
@@ -154,29 +157,39 @@ export class WriteAheadLog {
   }
 
   #start(): Promise<void> {
-    this.#runningTarget = this.#written;
-    this.#running = this.#syncAndCheckpoint().finally(() => {
+    const target = this.#written;
+    this.#runningTarget = target;
+    const end = (): void => {
       this.#running = null;
-    });
+    };
+    // No async function: every group of writes comes through here.
+    this.#running = this.#syncs
+      .fdatasync(this.#log)
+      .then(() => this.#synced(target))
+      .then(end, (error: unknown) => {
+        end();
+        throw error;
+      });
     return this.#running;
   }
 
-  async #syncAndCheckpoint(): Promise<void> {
-    const target = this.#written;
-    await this.#syncs.fdatasync(this.#log);
+  /** Everything up to `target` is durable. Makes a checkpoint where one is due. */
+  #synced(target: number): Promise<void> | undefined {
     this.#durable = target;
-    if (!this.#reaches(this.#limitBytes)) return;
+    if (!this.#reaches(this.#limitBytes)) return undefined;
     if (this.#written !== target) {
       // Pages must be durable in the log before they are copied. Who writes during every sync leaves no quiet moment
       // for that, so at some length one is taken.
-      if (!this.#reaches(4 * this.#limitBytes)) return;
+      if (!this.#reaches(4 * this.#limitBytes)) return undefined;
       this.#syncs.fdatasyncNow(this.#log);
       this.#durable = this.#written;
     }
-    await this.#checkpoint();
+    return this.#checkpoint();
   }
 
   async #checkpoint(): Promise<void> {
+    // SQLite writes another with the next log, and never goes on to that without a checkpoint.
+    this.#salt = null;
     this.#setOff(true);
     const { busy, log, checkpointed } = this.#copy.get() as {
       busy: number;
@@ -220,9 +233,13 @@ export class WriteAheadLog {
    */
   #reaches(bytes: number): boolean {
     const frame = Math.ceil(bytes / this.#frameBytes);
-    const salt = this.#bytesAt(HEADER_SALT_AT, SALT_BYTES);
-    const frameSalt = this.#bytesAt(HEADER_BYTES + frame * this.#frameBytes + FRAME_SALT_AT, SALT_BYTES);
-    return salt.length === SALT_BYTES && salt.equals(frameSalt);
+    const position = HEADER_BYTES + frame * this.#frameBytes + FRAME_SALT_AT;
+    const salt = this.#salt ?? this.#bytesAt(HEADER_SALT_AT, SALT_BYTES);
+    // No header yet, or a void one, is not one to remember.
+    if (salt.length < SALT_BYTES || salt.every((byte) => byte === 0)) return false;
+    this.#salt = salt;
+    const length = readSync(this.#log.fd, this.#frameSalt, 0, SALT_BYTES, position);
+    return length === SALT_BYTES && salt.equals(this.#frameSalt);
   }
 
   /** What the log's file holds there, shorter past its end. */
