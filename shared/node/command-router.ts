@@ -36,7 +36,7 @@ type Proposed =
  */
 export class CommandRouter {
   readonly #parts: RouterParts;
-  #leaderKey = "";
+  #noticed: { readonly term: Term; readonly leader: NodeId | null; readonly leads: boolean } | null = null;
   #served: { readonly term: Term; readonly leader: NodeId } = { term: 0, leader: "" };
   /** Commands in the log that are not applied yet, at a leader: one that comes again is not appended again. */
   #unapplied: Map<string, LogIndex> | null = null;
@@ -56,9 +56,10 @@ export class CommandRouter {
   noticeLeader(): void {
     const { raft, tail, applier, commands, reads, waits } = this.#parts;
     const { role, term, leader } = raft;
-    const key = `${term} ${leader} ${role === "Leader"}`;
-    if (key === this.#leaderKey) return;
-    this.#leaderKey = key;
+    const leads = role === "Leader";
+    const known = this.#noticed;
+    if (known !== null && known.term === term && known.leader === leader && known.leads === leads) return;
+    this.#noticed = { term, leader, leads };
     if (leader !== null) this.#served = { term, leader };
     commands.recordLeaderChange();
     reads.recordLeaderChange();

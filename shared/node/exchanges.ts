@@ -45,6 +45,8 @@ const slowestBytesPerMs = 200;
 /** In steps: hosts keep timers by their length, and a length for each message would be one for each timer. */
 const transferStepMs = 50;
 
+const lanes: readonly Lane[] = ["control", "entries"];
+
 function transferMs(bytes: number): number {
   return Math.ceil(bytes / slowestBytesPerMs / transferStepMs) * transferStepMs;
 }
@@ -104,9 +106,8 @@ export class Exchanges {
   flush(): void {
     if (this.#closed) return;
     for (const [peer, link] of this.#links) {
-      for (const lane of ["control", "entries"] as const) {
-        const messages = link.take(lane);
-        if (messages.length > 0) this.#call(peer, link, lane, messages);
+      for (const lane of lanes) {
+        if (link.isWaiting(lane)) this.#call(peer, link, lane, link.take(lane));
       }
     }
   }
@@ -361,8 +362,13 @@ export class Exchanges {
    */
   endTurn(waiting: readonly NodeMessage[], writeNumber: number): void {
     const fresh = this.#fresh;
+    if (fresh.length === 0) return;
     this.#fresh = [];
     for (const { link, slot, peer } of fresh) {
+      if (waiting.length === 0) {
+        link.close(slot);
+        continue;
+      }
       const isMine = (message: NodeMessage) => {
         if (message.to !== peer) return false;
         if (message.type !== "AppendEntriesResponse") return slot.lane === "control";
