@@ -1,6 +1,5 @@
 import { fdatasync, fdatasyncSync, readSync, writeSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { promisify } from "node:util";
 import { invariant } from "../shared/errors.ts";
 
 /** How files are made durable: the real calls, unless a test fails, delays or records them. */
@@ -21,10 +20,11 @@ export interface SyncedFile {
   readonly fdNow: number;
 }
 
-const fdatasyncOf = promisify(fdatasync);
-
 export const realSyncs: FileSyncs = {
-  fdatasync: (file) => fdatasyncOf(file.fd),
+  fdatasync: (file) =>
+    new Promise((resolve, reject) => {
+      fdatasync(file.fd, (error) => (error === null ? resolve() : reject(error)));
+    }),
   fdatasyncNow: (file) => fdatasyncSync(file.fdNow),
 };
 
@@ -234,12 +234,16 @@ export class WriteAheadLog {
   #reaches(bytes: number): boolean {
     const frame = Math.ceil(bytes / this.#frameBytes);
     const position = HEADER_BYTES + frame * this.#frameBytes + FRAME_SALT_AT;
-    const salt = this.#salt ?? this.#bytesAt(HEADER_SALT_AT, SALT_BYTES);
-    // No header yet, or a void one, is not one to remember.
-    if (salt.length < SALT_BYTES || salt.every((byte) => byte === 0)) return false;
-    this.#salt = salt;
+    this.#salt ??= this.#readSalt();
+    if (this.#salt === null) return false;
     const length = readSync(this.#log.fd, this.#frameSalt, 0, SALT_BYTES, position);
-    return length === SALT_BYTES && salt.equals(this.#frameSalt);
+    return length === SALT_BYTES && this.#salt.equals(this.#frameSalt);
+  }
+
+  /** null: there is no header yet, or a void one. */
+  #readSalt(): Buffer | null {
+    const salt = this.#bytesAt(HEADER_SALT_AT, SALT_BYTES);
+    return salt.length < SALT_BYTES || salt.every((byte) => byte === 0) ? null : salt;
   }
 
   /** What the log's file holds there, shorter past its end. */
