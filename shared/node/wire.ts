@@ -66,6 +66,9 @@ export interface ExchangeResponse extends Introduction {
   readonly messages: readonly NodeMessage[];
 }
 
+/** Who speaks, and to whom: an exchange without its messages. */
+export type ExchangeHead = RequestHead | Introduction;
+
 export function encodeExchange(exchange: ExchangeRequest | ExchangeResponse): string {
   const { messages, ...introduction } = exchange;
   const head = JSON.stringify(introduction);

@@ -273,6 +273,23 @@ describe("a stream", () => {
     expect((await transport.post(url, "next", LONG_MS)).body).toBe("next");
   });
 
+  test("every call has its own time, whatever those before it had", async () => {
+    const never = new Promise<never>(() => undefined);
+    const { url } = await stage.node(async (body) => (body === "silence" ? never : { status: 200, body }));
+    const transport = stage.transport();
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    // Each is made on the stream of the ones before.
+    await transport.post(url, "first", LONG_MS);
+    await transport.post(url, "short", 200);
+    await pause(100);
+    const startedAt = performance.now();
+    await expect(transport.post(url, "silence", 300)).rejects.toMatchObject({ failure: "timeout" });
+    expect(performance.now() - startedAt).toBeGreaterThan(290);
+
+    await transport.post(url, "long", 100 * LONG_MS);
+    await expect(transport.post(url, "silence", 50)).rejects.toMatchObject({ failure: "timeout" });
+  });
+
   describe("as it is on the wire", () => {
     const ask = (...more: string[]) =>
       [
