@@ -115,16 +115,20 @@ export class PeerStream {
   }
 }
 
+/** A peer that gives no stream: it answers otherwise, or not at all. */
+export type NoStream = "plain" | "silent";
+
 /**
- * Asks a peer for a stream. Resolves with its socket, or with null when the peer answers otherwise: then it, or
- * whoever stands in front of it, speaks plain HTTP only. Rejects with the error of the connection, or with a
- * TransportError of `timeout`.
+ * Asks a peer for a stream. Resolves with its socket; with `plain` when the peer answers otherwise: then it, or whoever
+ * stands in front of it, speaks plain HTTP only; with `silent` when it was reached and says nothing for half of the
+ * time: something on the way may swallow what it does not know, and nothing of the call has been sent yet. Rejects with
+ * the error of the connection, or with a TransportError of `timeout` where nobody was reached.
  */
 export function openStream(
   target: StreamTarget,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<Socket | null> {
+): Promise<Socket | NoStream> {
   const { host, port, path, authorization } = target;
   return new Promise((resolve, reject) => {
     const headers = {
@@ -133,12 +137,24 @@ export function openStream(
       ...(authorization !== undefined && { authorization }),
     };
     const call = request({ agent: false, host, port, path, method: "GET", headers, signal });
-    const timer = setTimeout(() => {
-      call.destroy(new TransportError("timeout", `no reply within ${timeoutMs} ms`));
-    }, timeoutMs);
+    let isConnected = false;
+    const giveUp = () => {
+      if (isConnected) {
+        resolve("silent");
+        call.destroy();
+      } else if (performance.now() < end) timer = setTimeout(giveUp, end - performance.now());
+      else call.destroy(new TransportError("timeout", `no reply within ${timeoutMs} ms`));
+    };
+    const end = performance.now() + timeoutMs;
+    let timer = setTimeout(giveUp, timeoutMs / 2);
+    call.on("socket", (socket) => {
+      socket.once("connect", () => {
+        isConnected = true;
+      });
+    });
     call.on("upgrade", (_reply, socket) => resolve(socket as Socket));
     call.on("response", (reply) => {
-      resolve(null);
+      resolve("plain");
       reply.destroy();
     });
     call.on("error", reject);

@@ -354,7 +354,9 @@ function unpackForwardResponse(reader: PackedReader, from: NodeId, to: NodeId): 
     const outcome = OUTCOMES[reader.byte()];
     if (outcome === "appended") return { sequence, outcome, index: reader.count(), term: reader.count() };
     if (outcome === "applied") return { sequence, outcome };
-    return { sequence, outcome: "refused", reason: outcome === undefined ? "unknown" : reader.text() };
+    // How long it is, and so where the next one begins, is not known either.
+    if (outcome === undefined) throw badMessage(`result ${sequence} has an outcome that is not known here`);
+    return { sequence, outcome, reason: reader.text() };
   });
   return { type: "ForwardResponse", from, to, boot, call, results };
 }

@@ -43,8 +43,8 @@ async function serve(options: Partial<FastLaneOptions> = {}, answer = "5") {
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
-  const dial = (): RawClient => {
-    const client = new RawClient(port);
+  const dial = (behaviour?: { readonly closes: boolean }): RawClient => {
+    const client = new RawClient(port, behaviour);
     clients.push(client);
     return client;
   };
@@ -70,7 +70,7 @@ describe("a connection is let go of", () => {
 
   test("whose last answer has been sent, though its client never closes it and goes on sending", async () => {
     const { open, dial } = await serve({ lingerMs: 50 });
-    const client = dial();
+    const client = dial({ closes: false });
     client.send(`${GET}\u0001 more than was announced`);
     await client.receive(/connection: close/);
     const sending = setInterval(() => client.send("and more "), 5);

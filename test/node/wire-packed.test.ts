@@ -132,3 +132,15 @@ test("terms that fall along the entries are refused, as in JSON", () => {
   expect(unpacked(packExchange(head, [{ ...append, ...rest }]))).toBeNull();
   expect(unpacked(packExchange(head, [{ ...append, ...rest, entries: [entries[1]!] }]))).not.toBeNull();
 });
+
+test("a result with an outcome that is not known is never taken for a refusal", () => {
+  const message = { type: "ForwardResponse", from: "A", to: "N", boot: 1, call: 1 } as const;
+  const refused = (reason: string) =>
+    packExchange(head, [{ ...message, results: [{ sequence: 1, outcome: "refused", reason }] }]);
+  const bytes = refused("r");
+  // The outcome is the byte before the length of its reason, which ends the message.
+  const at = bytes.length - 1 - 4 - 1;
+  expect(unpacked(bytes)?.messages).toMatchObject([{ results: [{ outcome: "refused", reason: "r" }] }]);
+  bytes[at] = 99;
+  expect(unpacked(bytes)).toBeNull();
+});

@@ -186,6 +186,26 @@ describe("a stream", () => {
     server.close().closeAllConnections();
   });
 
+  test("is done without where something on the way swallows the question", async () => {
+    const asked: string[] = [];
+    const server = createServer((req, res) => {
+      asked.push(req.method ?? "");
+      if (req.method === "POST") res.end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const transport = stage.transport();
+    try {
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      for (let call = 0; call < 3; call++) {
+        expect(await transport.post(address, "{}", 2_000)).toMatchObject({ status: 200, body: "{}" });
+      }
+      // node:http counts an upgrade that nobody takes over as a request.
+      expect(asked).toEqual(["GET", "POST", "POST", "POST"]);
+    } finally {
+      server.close().closeAllConnections();
+    }
+  });
+
   test("is not asked for behind a path prefix, where a node process does not stand itself", async () => {
     const methods: (string | undefined)[] = [];
     const url = await stage.plain((req, res) => {
