@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { HistoryHost } from "./run-history.ts";
 
 export type Arguments =
   | {
@@ -8,6 +9,7 @@ export type Arguments =
       readonly count: number;
       /** Histories at a time. */
       readonly jobs: number;
+      readonly host: HistoryHost;
     }
   | { readonly type: "judge"; readonly file: string };
 
@@ -16,10 +18,11 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-export const usage = `usage: npm run histories [-- --count N --seed S --jobs J] | -- --judge FILE
+export const usage = `usage: npm run histories [-- --count N --seed S --jobs J --edge] | -- --judge FILE
   --count N     so many histories, of seeds S to S+N-1 (10 unless given)
   --seed S      any one unless given
   --jobs J      so many at a time (2)
+  --edge        of Durable Objects in workerd, not of processes
   --judge FILE  judges a recorded history, and runs none
 Seeds are whole numbers from 0 to 2147483647.`;
 
@@ -27,9 +30,9 @@ const mostSeeds = 2 ** 31;
 
 /** Throws UsageError. */
 export function parseArguments(args: readonly string[]): Arguments {
-  const { count, seed, jobs, judge } = flags(args);
+  const { count, seed, jobs, judge, edge } = flags(args);
   if (judge !== undefined) {
-    if (count !== undefined || seed !== undefined || jobs !== undefined) {
+    if (count !== undefined || seed !== undefined || jobs !== undefined || edge) {
       throw new UsageError("--judge FILE stands alone");
     }
     if (judge === "") throw new UsageError("--judge takes a file");
@@ -43,12 +46,22 @@ export function parseArguments(args: readonly string[]): Arguments {
     first,
     count: histories,
     jobs: jobs === undefined ? 2 : wholeNumber("--jobs", jobs, 1, 16),
+    host: edge ? "edge" : "process",
   };
 }
 
-function flags(args: readonly string[]): { count?: string; seed?: string; jobs?: string; judge?: string } {
+interface Flags {
+  readonly count?: string;
+  readonly seed?: string;
+  readonly jobs?: string;
+  readonly judge?: string;
+  readonly edge?: boolean;
+}
+
+function flags(args: readonly string[]): Flags {
   const option = { type: "string" } as const;
-  const options = { count: option, seed: option, jobs: option, judge: option };
+  const edge = { type: "boolean" } as const;
+  const options = { count: option, seed: option, jobs: option, judge: option, edge };
   try {
     return parseArgs({ args: [...args], options }).values;
   } catch (error) {

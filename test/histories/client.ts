@@ -3,10 +3,11 @@ import type { Random } from "../../sim/random.ts";
 import type { StoreLoad } from "../../sim/store/load.ts";
 import type { StoreOperation } from "../../sim/store/operation.ts";
 import { call } from "../process/support/http.ts";
-import type { LabNode } from "../process/support/node.ts";
+import type { TestNode } from "../process/support/test-node.ts";
 import type { CallOutcome } from "./http-call.ts";
 import { readReply, toHttpCall } from "./http-call.ts";
 import type { Recorder } from "./recorder.ts";
+import type { Runs } from "./runs.ts";
 
 /** Milliseconds; longer after a failure. */
 const longestThinkMs = 40;
@@ -16,11 +17,10 @@ const patienceMs = 400;
 
 /** What all clients of a history share. */
 export interface ClientGround {
-  readonly nodes: readonly LabNode[];
+  readonly nodes: readonly TestNode[];
   readonly load: StoreLoad;
   readonly recorder: Recorder;
-  /** Which start of a node is the present one. */
-  runOf(node: LabNode): number;
+  readonly runs: Runs;
 }
 
 /**
@@ -31,7 +31,7 @@ export class HttpClient {
   readonly #number: number;
   readonly #ground: ClientGround;
   readonly #random: Random;
-  #node: LabNode;
+  #node: TestNode;
   #stopping = false;
 
   constructor(number: number, ground: ClientGround, random: Random) {
@@ -60,16 +60,17 @@ export class HttpClient {
     this.#stopping = true;
   }
 
-  async ask(node: LabNode, operation: StoreOperation, timeoutMs: number): Promise<CallOutcome> {
-    const { recorder, load, runOf } = this.#ground;
-    const invocation = recorder.invoke(this.#number, node.id, runOf(node), operation);
+  async ask(node: TestNode, operation: StoreOperation, timeoutMs: number): Promise<CallOutcome> {
+    const { recorder, load, runs } = this.#ground;
+    const run = runs.of(node);
+    const invocation = recorder.invoke(this.#number, node.id, run, operation);
     const outcome = await this.#call(node, operation, timeoutMs);
-    recorder.end(invocation, outcome);
+    recorder.end(runs.of(node) === run ? invocation : { ...invocation, run: runs.alone() }, outcome);
     if (outcome.type === "ok") load.heard(this.#number, operation, outcome.answer);
     return outcome;
   }
 
-  async #call(node: LabNode, operation: StoreOperation, timeoutMs: number): Promise<CallOutcome> {
+  async #call(node: TestNode, operation: StoreOperation, timeoutMs: number): Promise<CallOutcome> {
     const asked = toHttpCall(operation, timeoutMs, this.#random.chance(0.4));
     const { method, path, body } = asked;
     const heldMs =

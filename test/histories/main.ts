@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Arguments } from "./arguments.ts";
 import { parseArguments, UsageError, usage } from "./arguments.ts";
 import { describeVerdict, historyText, readHistory, verdictOn } from "./recorded-history.ts";
+import type { HistoryHost } from "./run-history.ts";
 import { runHistory } from "./run-history.ts";
 
 /** Where the histories are left that did not pass. */
@@ -19,11 +20,11 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   if (parsed.type === "judge") return judge(parsed.file);
-  const { first, count, jobs } = parsed;
+  const { first, count, jobs, host } = parsed;
   let next = first;
   let failed = 0;
   const work = async () => {
-    while (next < first + count) if (!(await run(next++))) failed++;
+    while (next < first + count) if (!(await run(next++, host))) failed++;
   };
   await Promise.all(Array.from({ length: Math.min(jobs, count) }, work));
   console.log(`\nhistories passed: ${count - failed}\nhistories failed: ${failed}`);
@@ -31,16 +32,17 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Returns whether it passed. */
-async function run(seed: number): Promise<boolean> {
-  const { history, failure, transcript } = await runHistory(seed);
+async function run(seed: number, host: HistoryHost): Promise<boolean> {
+  const { history, failure, transcript } = await runHistory(seed, host);
   const verdict = verdictOn(history);
   console.log(describeVerdict(history, verdict));
   if (failure !== null) console.log(`FAILED: ${failure}`);
   if (verdict.refutation === null && verdict.counts && failure === null) return true;
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `history-${seed}.json`);
+  const name = host === "edge" ? `edge-history-${seed}` : `history-${seed}`;
+  const file = join(folder, `${name}.json`);
   writeFileSync(file, historyText(history));
-  writeFileSync(join(folder, `history-${seed}.log`), transcript);
+  writeFileSync(join(folder, `${name}.log`), transcript);
   console.log(`judge it again: npm run histories -- --judge ${file}`);
   return false;
 }

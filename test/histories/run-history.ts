@@ -3,13 +3,16 @@ import { drawShape, StoreLoad } from "../../sim/store/load.ts";
 import type { StoreOperation } from "../../sim/store/operation.ts";
 import type { Cluster } from "../process/support/cluster.ts";
 import { Lab } from "../process/support/lab-room.ts";
+import type { TestNode } from "../process/support/test-node.ts";
 import { until } from "../process/support/until.ts";
-import { wired } from "../process/support/wires.ts";
 import { HttpClient } from "./client.ts";
-import { ProcessFaults } from "./faults.ts";
+import { edgeStage } from "./edge-host.ts";
+import { processStage } from "./process-host.ts";
 import type { RecordedHistory } from "./recorded-history.ts";
 import { format } from "./recorded-history.ts";
 import { Recorder } from "./recorder.ts";
+import { Runs } from "./runs.ts";
+import type { Stage } from "./stage.ts";
 
 const fewestAnswers = 500;
 const patientMs = 5000;
@@ -22,46 +25,50 @@ export interface HistoryRun {
   readonly transcript: string;
 }
 
+/** Where the nodes are: processes, or Durable Objects in workerd. */
+export type HistoryHost = "process" | "edge";
+
 /**
- * Starts three real nodes and lets clients use them over HTTP while nodes are killed, stopped and cut off. What is
- * done and in which order follows from `seed`; how it falls out does not.
+ * Starts three real nodes and lets clients use them over HTTP while faults befall the nodes. What is done and in which
+ * order follows from `seed`; how it falls out does not.
  */
-export async function runHistory(seed: number): Promise<HistoryRun> {
+export async function runHistory(seed: number, host: HistoryHost): Promise<HistoryRun> {
   const lab = new Lab();
-  const random = new Random(seed, "process history");
+  const random = new Random(seed, `${host} history`);
   const recorder = new Recorder();
+  const runs = new Runs();
   let leaderChanges = 0;
-  let faults: ProcessFaults | null = null;
+  let stage: Stage | null = null;
   let failure: string | null = null;
   try {
-    const network = await wired(lab, "ABC", random.chance(0.5) ? ["--lab-timing"] : []);
-    const { cluster } = network;
-    faults = new ProcessFaults(network, random.fork("faults"));
-    cluster.start();
+    const start = host === "edge" ? edgeStage : processStage;
+    stage = await start(lab, random, runs);
+    const { cluster } = stage;
     await cluster.leader();
     const before = termsLed(cluster);
-    await use(cluster, faults, recorder, random, () => termsLed(cluster) > before);
+    await use(stage, recorder, runs, random, () => termsLed(cluster) > before);
     leaderChanges = termsLed(cluster) - before;
+    failure = (await stage.broken?.()) ?? null;
   } catch (error) {
     failure = String((error as Error)?.stack ?? error);
   }
   const transcript = lab.transcript();
   await lab.dispose();
   const { calls } = recorder;
-  const history: RecordedHistory = { format, seed, leaderChanges, faults: faults?.counts ?? {}, calls };
+  const history: RecordedHistory = { format, seed, leaderChanges, faults: stage?.faults.counts ?? {}, calls };
   return { history, failure, transcript };
 }
 
 async function use(
-  cluster: Cluster,
-  faults: ProcessFaults,
+  { cluster, faults }: Stage,
   recorder: Recorder,
+  runs: Runs,
   random: Random,
   hasChangedLeader: () => boolean,
 ): Promise<void> {
   const shape = drawShape(random);
   const load = new StoreLoad(shape);
-  const ground = { nodes: cluster.nodes, load, recorder, runOf: faults.runOf.bind(faults) };
+  const ground = { nodes: cluster.nodes, load, recorder, runs };
   const count = random.int(8, 12);
   const clients = Array.from({ length: count }, (_, number) => {
     return new HttpClient(number, ground, random.fork(`client ${number}`));
@@ -69,7 +76,7 @@ async function use(
   const running = Promise.all(clients.map((client) => client.run()));
   const strike = async () => {
     await faults.strikeAll();
-    while (!hasChangedLeader() && !faults.isOver) await faults.killLeader();
+    while (!hasChangedLeader() && !faults.isOver) await faults.strikeLeader();
     await until(`${fewestAnswers} answers`, () => faults.isOver || recorder.answered >= fewestAnswers);
   };
   const striking = strike();
@@ -102,7 +109,7 @@ function readsOfAll({ directories, keys }: ReturnType<typeof drawShape>): StoreO
 }
 
 /** How many terms have had a leader, by what the nodes have printed. */
-function termsLed({ nodes }: Cluster): number {
+function termsLed({ nodes }: Cluster<TestNode>): number {
   const terms = nodes.flatMap(({ lines }) => {
     return lines.flatMap((line) => /Became Leader \(term (\d+)\)/.exec(line)?.[1] ?? []);
   });

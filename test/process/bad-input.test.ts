@@ -7,7 +7,8 @@ import type { Cluster } from "./support/cluster.ts";
 import type { CallOptions, Reply } from "./support/http.ts";
 import { call, post } from "./support/http.ts";
 import { Lab, STEADY } from "./support/lab.ts";
-import type { LabNode, Status } from "./support/node.ts";
+import type { LabNode } from "./support/node.ts";
+import type { Status } from "./support/test-node.ts";
 
 /** Whatever is sent to a node: nothing is appended, no term moves, and it goes on serving. */
 const lab = new Lab();

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect } from "vitest";
+import { describe, expect } from "vitest";
 import { Client } from "../../shared/client/client.ts";
 import type { ClientError } from "../../shared/client/errors.ts";
 import { UnknownOutcomeError } from "../../shared/client/errors.ts";
 import type { Cluster } from "./support/cluster.ts";
+import { HOSTS } from "./support/hosts.ts";
 import { test } from "./support/lab.ts";
+import type { TestNode } from "./support/test-node.ts";
 import { until } from "./support/until.ts";
 
 /** Writes every key once, and notes what it was told of each. */
@@ -16,7 +18,7 @@ class KeyWriter {
   readonly #loop: Promise<void>;
   #stopping = false;
 
-  constructor(cluster: Cluster, name: string) {
+  constructor(cluster: Cluster<TestNode>, name: string) {
     this.#client = new Client({ nodes: cluster.nodes.map(({ url }) => url), timeoutMs: 20_000 });
     this.#loop = this.#write(name);
   }
@@ -43,56 +45,57 @@ class KeyWriter {
   }
 }
 
-test("kill -9 of the leader during writes: what was acknowledged is there, what is unknown is called so", async ({
-  lab,
-}) => {
-  const cluster = await lab.cluster("ABC");
-  cluster.start();
-  await cluster.leader();
-  const client = new Client({ nodes: cluster.nodes.map(({ url }) => url) });
+describe.each(HOSTS)("%s", (_host, start) => {
+  test("the leader dies during writes: what was acknowledged is there, what is unknown is called so", async ({
+    lab,
+  }) => {
+    const cluster = await start(lab, "ABC");
+    await cluster.leader();
+    const client = new Client({ nodes: cluster.nodes.map(({ url }) => url) });
 
-  const retries: ClientError[] = [];
-  // They begin at different nodes, so that the first crash hits one.
-  const watches = cluster.nodes.map(() => {
-    const shown: number[] = [];
-    const states = client.watch("round", { onRetry: (error) => retries.push(error) });
-    const ended = (async () => {
-      for await (const { entry } of states) if (entry !== null) shown.push(Number(entry.text()));
-    })();
-    return { shown, states, ended };
+    const retries: ClientError[] = [];
+    // They begin at different nodes, so that the first crash hits one.
+    const watches = cluster.nodes.map(() => {
+      const shown: number[] = [];
+      const states = client.watch("round", { onRetry: (error) => retries.push(error) });
+      const ended = (async () => {
+        for await (const { entry } of states) if (entry !== null) shown.push(Number(entry.text()));
+      })();
+      return { shown, states, ended };
+    });
+
+    const writers = ["a", "b", "c", "d", "e", "f"].map((name) => new KeyWriter(cluster, name));
+    const count = () => writers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+    const more = (extra: number) => {
+      const wanted = count() + extra;
+      return until(`${extra} more writes`, () => count() >= wanted);
+    };
+    for (let round = 1; round <= 2; round++) {
+      await more(50);
+      const leader = await cluster.leader();
+      await leader.kill();
+      await more(50);
+      expect(await client.put("round", String(round))).toMatchObject({ ok: true });
+      const areAllThere = () => watches.every(({ shown }) => shown.at(-1) === round);
+      await until(`all watches show round ${round}`, areAllThere);
+      // It is not waited for: any two of three are enough.
+      void leader.start();
+    }
+    await Promise.all(writers.map((writer) => writer.stop()));
+    for (const { shown, states, ended } of watches) {
+      await states.return();
+      await ended;
+      expect(shown).toEqual([1, 2]);
+    }
+    expect(retries).not.toEqual([]);
+
+    const found = new Set(await client.keys("w/"));
+    const lists = (pick: (writer: KeyWriter) => readonly string[]) => writers.flatMap(pick);
+    expect(lists(({ acknowledged }) => acknowledged).filter((key) => !found.has(key))).toEqual([]);
+    expect(lists(({ notExecuted }) => notExecuted).filter((key) => found.has(key))).toEqual([]);
+    const known = new Set(lists(({ acknowledged, unknown }) => [...acknowledged, ...unknown]));
+    expect([...found].filter((key) => !known.has(key))).toEqual([]);
+    // Nobody is told "unknown" but who had a request at the leader that was killed: one of each writer at most.
+    expect(lists(({ unknown }) => unknown).length).toBeLessThanOrEqual(2 * writers.length);
   });
-
-  const writers = ["a", "b", "c", "d", "e", "f"].map((name) => new KeyWriter(cluster, name));
-  const count = () => writers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
-  const more = (extra: number) => {
-    const wanted = count() + extra;
-    return until(`${extra} more writes`, () => count() >= wanted);
-  };
-  for (let round = 1; round <= 2; round++) {
-    await more(50);
-    const leader = await cluster.leader();
-    await leader.kill();
-    await more(50);
-    expect(await client.put("round", String(round))).toMatchObject({ ok: true });
-    const areAllThere = () => watches.every(({ shown }) => shown.at(-1) === round);
-    await until(`all watches show round ${round}`, areAllThere);
-    // It is not waited for: any two of three are enough.
-    leader.start();
-  }
-  await Promise.all(writers.map((writer) => writer.stop()));
-  for (const { shown, states, ended } of watches) {
-    await states.return();
-    await ended;
-    expect(shown).toEqual([1, 2]);
-  }
-  expect(retries).not.toEqual([]);
-
-  const found = new Set(await client.keys("w/"));
-  const lists = (pick: (writer: KeyWriter) => readonly string[]) => writers.flatMap(pick);
-  expect(lists(({ acknowledged }) => acknowledged).filter((key) => !found.has(key))).toEqual([]);
-  expect(lists(({ notExecuted }) => notExecuted).filter((key) => found.has(key))).toEqual([]);
-  const known = new Set(lists(({ acknowledged, unknown }) => [...acknowledged, ...unknown]));
-  expect([...found].filter((key) => !known.has(key))).toEqual([]);
-  // Nobody is told "unknown" but who had a request at the leader that was killed: one of each writer at most.
-  expect(lists(({ unknown }) => unknown).length).toBeLessThanOrEqual(2 * writers.length);
 });

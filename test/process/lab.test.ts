@@ -1,9 +1,11 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect } from "vitest";
+import { WranglerDev } from "../edge/support/wrangler-dev.ts";
 import { Cluster } from "./support/cluster.ts";
 import { call, post } from "./support/http.ts";
 import type { Lab } from "./support/lab.ts";
 import { test } from "./support/lab.ts";
+import { expectStatuses, runLab } from "./support/lab-script.ts";
 import type { LabNode } from "./support/node.ts";
 import { until } from "./support/until.ts";
 
@@ -29,103 +31,49 @@ async function labCluster(
   );
 }
 
-/** What `curl HOST:PORT/status` begins with: the lab's fields in the lab's order. */
-function labStatus(
-  node: LabNode,
-  leader: LabNode,
-  term: number,
-  log: readonly [term: number, cmd: string][],
-): string {
-  const state = node === leader ? "Leader" : "Follower";
-  const entries = log.map(([of, cmd]) => `{"term":${of},"cmd":"${cmd}"}`).join(",");
-  const commitIndex = log.length - 1;
-  return `{"node":"${node.id}","state":"${state}","term":${term},"leader":"${leader.id}","log":[${entries}],"commitIndex":${commitIndex},`;
-}
-
-/** Every node shows this, to the letter. */
-async function expectStatuses(
-  cluster: Cluster,
-  leader: LabNode,
-  log: readonly [number, string][],
-): Promise<void> {
-  const { term } = await leader.status();
-  for (const node of cluster.running) {
-    const wanted = labStatus(node, leader, term, log);
-    await until(`${node.id} shows ${wanted}`, async () => {
-      const { text } = await call(`${node.url}/status`);
-      if (!text.startsWith(wanted)) throw new Error(text);
-      return true;
-    });
-  }
-}
-
-/** The words of the lab's election, and not one Candidate line more or less than terms rose by candidacy. */
-function expectElectionLines(cluster: Cluster, leader: LabNode, term: number): void {
-  expect(leader.lines).toContain(`[Node ${leader.id}] Timeout → Candidate (term ${term})`);
-  expect(leader.lines).toContain(`[Node ${leader.id}] Became Leader (term ${term})`);
-  expect(leader.lines.some((line) => /^\[Node .\] Vote received from .$/.test(line))).toBe(true);
-  for (let risen = 1; risen <= term; risen++) {
-    const line = (node: LabNode) => `[Node ${node.id}] Timeout → Candidate (term ${risen})`;
-    const counts = cluster.nodes.map((node) => node.lines.filter((one) => one === line(node)).length);
-    expect(Math.max(...counts), `candidacies of one node in term ${risen}`).toBe(1);
-  }
-  const candidacies = cluster.nodes.flatMap((node) => node.lines.filter((one) => one.includes("Candidate")));
-  for (const one of candidacies) expect(one).toMatch(/^\[Node .\] Timeout → Candidate \(term \d+\)$/);
-}
-
 describe.each(REPORTS)("%s", (_report, peers) => {
-  test("startup, election, replication, leader crash, follower crash, reads", async ({ lab }) => {
+  test("startup, election, replication, leader crash, follower crash, reads, restart", async ({ lab }) => {
     const cluster = await labCluster(lab, "ABC", peers);
     cluster.start();
     for (const node of cluster.nodes) await node.started();
+    const stop = async (node: LabNode) => {
+      expect(await node.stop()).toEqual({ code: 0, signal: null });
+      return async () => {
+        node.start();
+        await node.started();
+      };
+    };
+    await runLab({
+      cluster,
+      stopLeader: stop,
+      stopFollower: stop,
+      async restart() {
+        await Promise.all(cluster.nodes.map((node) => node.kill()));
+        cluster.start();
+      },
+    });
+  });
+});
 
-    const first = await cluster.leader();
-    const { term } = await first.status();
-    await expectStatuses(cluster, first, []);
-    expectElectionLines(cluster, first, term);
-    for (const node of cluster.others(first)) {
-      await node.process.line(`[Node ${node.id}] Follows ${first.id} (term ${term})`);
-    }
-
-    const reply = await first.command("SET x=5");
-    expect(reply.status).toBe(200);
-    expect(reply.headers["content-type"]).toBe("application/json");
-    expect(reply.text).toBe(`{"ok":true,"index":0,"term":${term},"leader":"${first.id}","result":"OK"}`);
-    const log: [number, string][] = [[term, "SET x=5"]];
-    await expectStatuses(cluster, first, log);
-    await first.process.line(`[Leader ${first.id}] Append log entry SET x=5`);
-    await first.process.line(`[Leader ${first.id}] Entry committed (index=0)`);
-    for (const node of cluster.nodes) await node.process.line(`[Node ${node.id}] Apply → SET x=5`);
-    for (const node of cluster.others(first)) {
-      await node.process.line(`[Node ${node.id}] Append log {"term":${term},"cmd":"SET x=5"}`);
-    }
-
-    expect(await first.stop()).toEqual({ code: 0, signal: null });
-    const second = await cluster.leader();
-    const { term: secondTerm } = await second.status();
-    expect(secondTerm).toBeGreaterThan(term);
-    expectElectionLines(cluster, second, secondTerm);
-    expect(JSON.parse((await second.command("SET y=10")).text)).toMatchObject({ ok: true, index: 1 });
-    log.push([secondTerm, "SET y=10"]);
-    await expectStatuses(cluster, second, log);
-
-    first.start();
-    await first.started();
-    await expectStatuses(cluster, second, log);
-    const follower = cluster.others(second).find((node) => node !== first)!;
-    expect(await follower.stop()).toEqual({ code: 0, signal: null });
-    expect(JSON.parse((await second.command("SET z=20")).text)).toMatchObject({ ok: true, index: 2 });
-    log.push([secondTerm, "SET z=20"]);
-    follower.start();
-    await expectStatuses(cluster, second, log);
-    // A follower that comes and goes, and the old leader's return, are no reason for another election.
-    expect((await second.status()).term).toBe(secondTerm);
-
-    for (const node of cluster.nodes) {
-      expect([await node.get("x"), await node.get("y"), await node.get("z")]).toEqual(["5", "10", "20"]);
-    }
-    await expectStatuses(cluster, second, log);
-    expectElectionLines(cluster, second, secondTerm);
+test("Durable Objects under `npm run dev`", async ({ lab }) => {
+  // A busy machine is to make no election.
+  const slow = ["--var", "RAFT_HEARTBEAT:100", "--var", "RAFT_ELECTION_TIMEOUT:1000-1500"];
+  const dev = await WranglerDev.open(lab, slow);
+  const { cluster } = dev;
+  await runLab({
+    cluster,
+    async stopLeader(leader) {
+      await leader.kill();
+      const stopped = await leader.command("SET no=1");
+      expect(JSON.parse(stopped.text)).toMatchObject({ ok: false, code: "stopped", outcome: "none" });
+      return () => leader.start();
+    },
+    async stopFollower(follower) {
+      const boot = await follower.boot();
+      await follower.crash();
+      return () => follower.bootAfter(boot);
+    },
+    restart: () => dev.restart(),
   });
 });
 

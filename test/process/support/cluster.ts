@@ -1,30 +1,31 @@
-import type { LabNode, Status } from "./node.ts";
+import type { LabNode } from "./node.ts";
+import type { Status, TestNode } from "./test-node.ts";
 import { until } from "./until.ts";
 
 /** Nodes that list each other. */
-export class Cluster {
-  readonly nodes: readonly LabNode[];
+export class Cluster<Node extends TestNode = LabNode> {
+  readonly nodes: readonly Node[];
 
-  constructor(nodes: readonly LabNode[]) {
+  constructor(nodes: readonly Node[]) {
     this.nodes = nodes;
   }
 
-  node(id: string): LabNode {
+  node(id: string): Node {
     const found = this.nodes.find((node) => node.id === id);
     if (found === undefined) throw new Error(`no node ${id}`);
     return found;
   }
 
-  others(node: LabNode): LabNode[] {
+  others(node: Node): Node[] {
     return this.nodes.filter((other) => other !== node);
   }
 
-  get running(): LabNode[] {
+  get running(): Node[] {
     return this.nodes.filter((node) => node.running);
   }
 
   start(): void {
-    for (const node of this.nodes) node.start();
+    for (const node of this.nodes) void node.start();
   }
 
   statuses(query = ""): Promise<Status[]> {
@@ -32,7 +33,7 @@ export class Cluster {
   }
 
   /** All that run follow one leader, in one term. */
-  leader(): Promise<LabNode> {
+  leader(): Promise<Node> {
     return until("one leader that all follow", async () => {
       const statuses = await this.statuses("?log=0");
       const leader = statuses.find(({ state }) => state === "Leader");
@@ -42,7 +43,7 @@ export class Cluster {
     });
   }
 
-  async follower(): Promise<LabNode> {
+  async follower(): Promise<Node> {
     const leader = await this.leader();
     return this.running.find((node) => node !== leader)!;
   }

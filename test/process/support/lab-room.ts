@@ -51,6 +51,7 @@ export class Lab {
   readonly #processes: Running[] = [];
   readonly #ports: ReservedPorts[] = [];
   readonly #atEnd: (() => unknown)[] = [];
+  readonly #witnesses: (() => string)[] = [];
 
   /** Consecutive free ports. */
   async ports(count: number): Promise<readonly number[]> {
@@ -108,8 +109,14 @@ export class Lab {
     this.#atEnd.push(task);
   }
 
+  /** What else is to stand in the transcript. */
+  witness(tell: () => string): void {
+    this.#witnesses.push(tell);
+  }
+
   transcript(): string {
-    return this.#processes.map((running) => running.transcript()).join("\n");
+    const processes = this.#processes.map((running) => running.transcript());
+    return [...processes, ...this.#witnesses.map((tell) => tell())].join("\n");
   }
 
   async dispose(): Promise<void> {

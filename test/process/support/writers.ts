@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Cluster } from "./cluster.ts";
 import { post } from "./http.ts";
-import type { LabNode } from "./node.ts";
+import type { TestNode } from "./test-node.ts";
 import { until } from "./until.ts";
 
 let clients = 0;
@@ -10,11 +10,11 @@ let clients = 0;
 /** Clients that write without pause, each command once, through whichever nodes run, and note what was acknowledged. */
 export class Writers {
   readonly acknowledged: string[] = [];
-  readonly #cluster: Cluster;
+  readonly #cluster: Cluster<TestNode>;
   readonly #loops: Promise<void>[];
   #stopping = false;
 
-  constructor(cluster: Cluster, count = 6) {
+  constructor(cluster: Cluster<TestNode>, count = 6) {
     this.#cluster = cluster;
     this.#loops = Array.from({ length: count }, () => this.#write(clients++));
   }
@@ -56,7 +56,7 @@ export class Writers {
   }
 }
 
-async function isTaken(node: LabNode, cmd: string): Promise<boolean> {
+async function isTaken(node: TestNode, cmd: string): Promise<boolean> {
   try {
     const { status } = await post(`${node.url}/command?timeout=2s`, { cmd }, { timeoutMs: 5_000 });
     return status === 200;

@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { rolldown } from "rolldown";
+import { CHECKOUT } from "../../process/support/lab-room.ts";
+
+/** The Worker as one module, as it would be deployed. `entry` is relative to the repository. */
+export async function bundle(entry: string): Promise<string> {
+  const build = await rolldown({
+    input: join(CHECKOUT, entry),
+    external: /^cloudflare:/,
+    platform: "neutral",
+  });
+  try {
+    const { output } = await build.generate({ format: "esm" });
+    return output[0].code;
+  } finally {
+    await build.close();
+  }
+}
+
+/** What wrangler.toml says of the runtime: tests run under the same. */
+export function compatibility(): { readonly date: string; readonly flags: string[] } {
+  const toml = readFileSync(join(CHECKOUT, "wrangler.toml"), "utf8");
+  const date = /^compatibility_date = "([^"]+)"$/m.exec(toml)?.[1];
+  const flags = /^compatibility_flags = (\[.*\])$/m.exec(toml)?.[1] ?? "[]";
+  if (date === undefined) throw new Error("wrangler.toml has no compatibility_date");
+  return { date, flags: JSON.parse(flags) as string[] };
+}

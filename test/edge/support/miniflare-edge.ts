@@ -1,0 +1,125 @@
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { Cluster } from "../../process/support/cluster.ts";
+import type { Lab } from "../../process/support/lab-room.ts";
+import { until } from "../../process/support/until.ts";
+import { bundle, compatibility } from "./bundle.ts";
+import type { EdgeHost } from "./edge-node.ts";
+import { EdgeNode } from "./edge-node.ts";
+
+/** Heartbeats as quick as those of `npm run dev`, and a little time for a busy machine. */
+const QUICK = { RAFT_HEARTBEAT: "100", RAFT_ELECTION_TIMEOUT: "500-1000", RAFT_CHAOS: "1" };
+
+export interface EdgeOptions {
+  readonly vars: Readonly<Record<string, string>>;
+  /** It is told its own URL, so that nodes elsewhere can reach it. */
+  readonly knowsUrl: boolean;
+  /** The Worker's module; relative to the repository. */
+  readonly entry: string;
+}
+
+export interface StoredPromise {
+  readonly term: number;
+  readonly votedFor: string | null;
+}
+
+const bundles = new Map<string, Promise<string>>();
+
+/** The Worker and its objects under Miniflare: workerd with an address of its own and state in a directory. */
+export class MiniflareEdge implements EdgeHost {
+  readonly url: string;
+  readonly lines: string[] = [];
+  readonly cluster: Cluster<EdgeNode>;
+  readonly #directory: string;
+  readonly #options: EdgeOptions;
+  #miniflare: Miniflare | null = null;
+
+  private constructor(port: number, directory: string, options: EdgeOptions) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#directory = directory;
+    this.#options = options;
+    const ids = (options.vars.RAFT_NODES ?? "")
+      .split(",")
+      .flatMap((one) => /^(\w+)=do$/.exec(one)?.[1] ?? []);
+    this.cluster = new Cluster(ids.map((id) => new EdgeNode(this, id)));
+  }
+
+  /** A Worker that runs. Its objects begin to live when somebody calls them. */
+  static async open(lab: Lab, options: Partial<EdgeOptions> = {}): Promise<MiniflareEdge> {
+    const [port] = await lab.ports(1);
+    const edge = new MiniflareEdge(port!, lab.folder(`edge-${port}`), {
+      entry: options.entry ?? "worker/main.ts",
+      knowsUrl: options.knowsUrl ?? false,
+      vars: { RAFT_NODES: "A=do,B=do,C=do", ...QUICK, ...options.vars },
+    });
+    lab.witness(() => `--- Worker at ${edge.url}\n${edge.lines.join("\n")}`);
+    lab.atEnd(() => edge.stop());
+    await edge.start();
+    return edge;
+  }
+
+  get running(): boolean {
+    return this.#miniflare !== null;
+  }
+
+  async start(): Promise<void> {
+    if (this.running) throw new Error("it runs already");
+    const { entry, vars, knowsUrl } = this.#options;
+    const { date, flags } = compatibility();
+    const code = bundles.get(entry) ?? bundle(entry);
+    bundles.set(entry, code);
+    const options = convertV4MiniflareOptions({
+      name: "raft-lite",
+      modules: true,
+      script: await code,
+      compatibilityDate: date,
+      compatibilityFlags: flags,
+      host: "127.0.0.1",
+      port: Number(new URL(this.url).port),
+      cf: false,
+      unsafeInspectDurableObjects: true,
+      log: new Log(LogLevel.NONE),
+      bindings: { ...vars, ...(knowsUrl && { RAFT_URL: this.url }) },
+      durableObjects: { RAFT: { className: "RaftObject", useSQLite: true } },
+      // Here go the traces that every death of an object leaves, too.
+      handleStructuredLogs: ({ message }) => void this.lines.push(...message.split("\n")),
+    });
+    // The port of a runtime that was killed is not always free at once.
+    this.#miniflare = await until(`a runtime at ${this.url}`, async () => {
+      const miniflare = new Miniflare({ ...options, resourcePersistencePath: this.#directory });
+      try {
+        await miniflare.ready;
+        return miniflare;
+      } catch (error) {
+        await miniflare.dispose().catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /** Ends the runtime at once, whatever it is doing. */
+  async stop(): Promise<void> {
+    const miniflare = this.#miniflare;
+    this.#miniflare = null;
+    await miniflare?.dispose();
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** Term and vote as an object has them stored: what it must not forget. */
+  async promiseOf(id: string): Promise<StoredPromise> {
+    const [row] = await this.rows(id, "SELECT term, voted_for AS votedFor FROM hard_state");
+    return (row as unknown as StoredPromise | undefined) ?? { term: 0, votedFor: null };
+  }
+
+  /** Asks an object's database. Starts the object. */
+  async rows(id: string, query: string): Promise<Record<string, unknown>[]> {
+    if (this.#miniflare === null) throw new Error("the runtime does not run");
+    const handle = await this.#miniflare.unsafeGetDurableObjectStorage("raft-lite", "RaftObject", {
+      name: id,
+    });
+    return await handle.exec(query);
+  }
+}
