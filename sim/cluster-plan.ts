@@ -1,7 +1,7 @@
 import { defaultTimings, labTimings } from "../shared/node/defaults.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
-import type { defaultLimits } from "../shared/raft/core.ts";
+import type { RaftLimits } from "../shared/raft/core.ts";
 import type { NodeId } from "../shared/raft/types.ts";
 import type { MachineOptions } from "./machine.ts";
 import { MachineClock } from "./machine-clock.ts";
@@ -95,14 +95,14 @@ function drawNetwork(random: Random): NetworkProfile {
 }
 
 /** Mostly the limits of production, which a small load never meets; sometimes such that it does. */
-function drawLimits(random: Random): Partial<typeof defaultLimits> {
+function drawLimits(random: Random): Partial<RaftLimits> {
   if (random.chance(0.6)) return {};
-  const limits: { -readonly [Name in keyof typeof defaultLimits]?: number } = {
+  const limits: { -readonly [Name in keyof RaftLimits]?: number } = {
     maxMessageEntries: random.chance(0.5) ? 1 : random.int(2, 8),
     maxInflightMessages: random.int(1, 4),
     maxMessageBytes: random.int(80, 2000),
     maxInflightBytes: random.int(200, 5000),
   };
   if (random.chance(0.3)) limits.maxUncommittedBytes = random.int(300, 3000);
-  return limits as Partial<typeof defaultLimits>;
+  return limits;
 }

@@ -3,7 +3,7 @@ import { RaftNode } from "../shared/node/node.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
 import type { ExchangeBody } from "../shared/node/ports.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
-import type { defaultLimits } from "../shared/raft/core.ts";
+import type { RaftLimits } from "../shared/raft/core.ts";
 import type { NodeId } from "../shared/raft/types.ts";
 import { CrashingStorage } from "./crashing-storage.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -22,7 +22,7 @@ export interface MachineOptions<Machine extends StateMachine> {
   readonly peers: readonly ListedPeer[];
   readonly advertise: string | null;
   readonly timings: Timings;
-  readonly limits: Partial<typeof defaultLimits>;
+  readonly limits: Partial<RaftLimits>;
   readonly clock: MachineClock;
   /** What a sync takes at most. */
   readonly longestSyncMs: number;

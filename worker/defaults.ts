@@ -20,6 +20,15 @@ export const edgeTimings: Timings = {
  */
 export const BACKSTOP_MS = 45_000;
 
+/**
+ * News of a commit waits so long for entries that it can ride with: each call is billed, and under load the next group
+ * is there by then. Later than on machines whoever waits at a follower hears of a change by so much.
+ */
+export const COMMIT_NOTICE_MS = 50;
+
+/** An object has 128 MB in all, and a command is there several times over: as text, in the log's tail, in messages. */
+export const MAX_WAITING_BYTES = 8 << 20;
+
 /** How soon an object that was made to crash comes back when nobody calls it. */
 export const CRASH_RETURN_MS = 500;
 

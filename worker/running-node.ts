@@ -6,6 +6,7 @@ import type { DurableStorage } from "../shared/storage/port.ts";
 import { KeyValueStore } from "../shared/store/key-value-store.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Config } from "./config.ts";
+import { COMMIT_NOTICE_MS, MAX_WAITING_BYTES } from "./defaults.ts";
 import { drainingHost } from "./drain.ts";
 import { objectHost } from "./object-host.ts";
 import { presented } from "./presented-node.ts";
@@ -62,6 +63,8 @@ export class RunningNode {
       host,
       onEvent: (event) => lines.report(event),
       onFatal: parts.onFatal,
+      limits: { commitNoticeMs: COMMIT_NOTICE_MS, maxUncommittedBytes: 2 * MAX_WAITING_BYTES },
+      maxWaitingBytes: MAX_WAITING_BYTES,
     });
     node.start();
     lines.report({ now: host.clock.now(), trace: { type: "started", port: null } });

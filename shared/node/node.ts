@@ -1,5 +1,5 @@
 import { RaftLiteError } from "../errors.ts";
-import type { RaftSettings } from "../raft/core.ts";
+import type { RaftLimits, RaftSettings } from "../raft/core.ts";
 import { defaultLimits } from "../raft/core.ts";
 import { Raft } from "../raft/raft.ts";
 import type { LogIndex, NodeId, RaftEvent, RaftTrace, RaftView, Work } from "../raft/types.ts";
@@ -59,7 +59,9 @@ export interface NodeOptions {
   readonly recorder?: NodeRecorder | undefined;
   /** The node has stopped for good: its storage failed, or a rule of Raft did not hold. Called once. */
   readonly onFatal: (error: unknown) => void;
-  readonly limits?: Partial<typeof defaultLimits>;
+  readonly limits?: Partial<RaftLimits>;
+  /** Bytes of commands that may wait at this node for a majority; more are refused with 429. 64 MiB unless given. */
+  readonly maxWaitingBytes?: number;
   /** So many entries may be applied before what they changed is written; 1024 unless given. */
   readonly flushEntries?: number;
   /** Clients that may wait for a change at a time (`NodeApi.wait`); DEFAULT_MAX_WAITS unless given. */
@@ -68,7 +70,7 @@ export interface NodeOptions {
 
 /** Commands and reads that may wait at one node at a time; more are refused with 429. */
 const maxWaiting = 10_000;
-const maxWaitingBytes = 64 << 20;
+const defaultMaxWaitingBytes = 64 << 20;
 /** A value of one mebibyte, a key, and what describes them: it must fit into one exchange, however it is encoded. */
 const maxCommandBytes = (1 << 20) + (64 << 10);
 /**
@@ -264,6 +266,7 @@ export class RaftNode implements NodeApi {
       return notLeaderError(leader, leader && this.#directory.addressOf(leader));
     }
     const waiting = this.#commands.count + this.#reads.count;
+    const { maxWaitingBytes = defaultMaxWaitingBytes } = this.#options;
     if (waiting >= maxWaiting || this.#commands.bytes + bytes > maxWaitingBytes)
       return overloadedError(waiting);
     return null;

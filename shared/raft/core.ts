@@ -57,6 +57,8 @@ export const defaultLimits = {
   commitNoticeMs: 0,
 } as const;
 
+export type RaftLimits = Readonly<Record<keyof typeof defaultLimits, number>>;
+
 export interface PendingRead {
   readonly readId: number;
   /** null: asked for by this node itself. */
