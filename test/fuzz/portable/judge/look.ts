@@ -22,7 +22,7 @@ export function judgeLook(
   demandEqual(reply.status, 200, "status");
   switch (look.type) {
     case "leader":
-      demand(/^[^"/]+$/.test(jsonOf(reply) as string), () => "no address of the leader");
+      demand(/^[^"/]+(\/[^"/]+)?$/.test(jsonOf(reply) as string), () => "no address of the leader");
       return;
     case "peers": {
       const peers = jsonOf(reply) as string[];
