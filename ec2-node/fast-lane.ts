@@ -20,10 +20,14 @@ export interface FastLaneOptions {
   readonly leave: (socket: Socket) => void;
   /** The first request of a connection is here. */
   readonly onUsed: (socket: Socket) => void;
-  /** A connection without a request under way is closed after this time. */
+  /** A connection that has not begun a request within this time is closed. */
+  readonly firstWithinMs: number;
+  /** One that has, and has none under way, is closed after this time; so is one whose client reads no more. */
   readonly keepAliveMs: number;
   /** A request's body must be whole within this time. */
   readonly bodyWithinMs: number;
+  /** So long after its last answer a connection is open for what is still coming: closing would destroy the answer. */
+  readonly lingerMs: number;
 }
 
 export class FastLane {
@@ -71,19 +75,23 @@ class LaneConnection {
   readonly #options: FastLaneOptions;
   readonly #lane: FastLane;
   readonly #known: KnownHeaders = { text: "", headers: null };
-  /** What has come and is not used yet. */
-  #kept: Buffer | null = null;
-  /** The request that waits for its body, and where that lies in `#kept`. */
+  /** What has come and is not used yet; `#read` makes one piece of it. */
+  #pieces: Buffer[] = [];
+  #keptBytes = 0;
+  /** The request that waits for its body, and where that lies in what is kept. */
   #begun: { readonly request: LaneRequest; readonly bodyAt: number; readonly end: number } | null = null;
   #bodyTimer: NodeJS.Timeout | undefined;
+  #isUsed = false;
   #hasEnded = false;
+  /** Answered, and the client has not read it all. */
+  #isStalled = false;
   isBusy = false;
 
   constructor(socket: Socket, options: FastLaneOptions, lane: FastLane) {
     this.#socket = socket;
     this.#options = options;
     this.#lane = lane;
-    socket.setTimeout(options.keepAliveMs);
+    socket.setTimeout(options.firstWithinMs);
     socket.on("data", this.#onData).on("end", this.#onEnd).on("timeout", this.#onTimeout);
     socket.on("error", this.#onError).on("close", this.#onClose);
   }
@@ -93,9 +101,11 @@ class LaneConnection {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#kept = this.#kept === null ? chunk : Buffer.concat([this.#kept, chunk]);
-    if (!this.isBusy) this.#read();
-    else if (this.#kept.length > MOST_AHEAD_BYTES) this.#socket.pause();
+    this.#pieces.push(chunk);
+    this.#keptBytes += chunk.length;
+    if (this.isBusy) {
+      if (this.#keptBytes > MOST_AHEAD_BYTES) this.#socket.pause();
+    } else if (this.#begun === null || this.#keptBytes >= this.#begun.end) this.#read();
   };
 
   readonly #onEnd = (): void => {
@@ -104,7 +114,7 @@ class LaneConnection {
   };
 
   readonly #onTimeout = (): void => {
-    if (!this.isBusy) this.#socket.destroy();
+    if (!this.isBusy || this.#isStalled) this.#socket.destroy();
   };
 
   readonly #onError = (): void => {
@@ -118,28 +128,38 @@ class LaneConnection {
 
   /** Begins with what has been kept, if that is a whole request. */
   #read(): void {
-    const bytes = this.#kept;
-    if (bytes === null) return;
+    if (this.#keptBytes === 0) return;
+    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
     if (this.#begun === null) {
       const head = readHead(bytes, this.#known);
       if (head.type === "other") {
         this.#leave(bytes);
         return;
       }
-      this.#options.onUsed(this.#socket);
+      if (!this.#isUsed) {
+        this.#isUsed = true;
+        this.#options.onUsed(this.#socket);
+        this.#socket.setTimeout(this.#options.keepAliveMs);
+      }
       this.#begun = { request: head.request, bodyAt: head.bodyAt, end: head.bodyAt + head.bodyBytes };
     }
     const { request, bodyAt, end } = this.#begun;
     if (bytes.length < end) {
+      this.#keep(bytes);
       this.#bodyTimer ??= setTimeout(this.#onError, this.#options.bodyWithinMs);
       return;
     }
     clearTimeout(this.#bodyTimer);
     this.#bodyTimer = undefined;
     this.#begun = null;
-    this.#kept = bytes.length === end ? null : bytes.subarray(end);
+    this.#keep(bytes.subarray(end));
     request.body = bytes.subarray(bodyAt, end);
     this.#answer(request);
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#keptBytes = bytes.length;
+    this.#pieces = bytes.length === 0 ? [] : [bytes];
   }
 
   #answer(request: LaneRequest): void {
@@ -165,7 +185,7 @@ class LaneConnection {
     const socket = this.#socket;
     if (socket.destroyed) return;
     // Whoever sent more than it announced reads its answer, and not another one to the rest.
-    const isLast = this.#lane.isClosing || this.#hasEnded || !mayBeRequest(this.#kept);
+    const isLast = this.#lane.isClosing || this.#hasEnded || !mayBeRequest(this.#pieces);
     const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
     const head = headText(status, fields, length, isLast ? 0 : this.#options.keepAliveMs);
     let isTaken: boolean;
@@ -178,10 +198,29 @@ class LaneConnection {
       isTaken = socket.write(body);
       socket.uncork();
     }
-    if (isLast) socket.end();
+    if (isLast) this.#finish();
     else if (isTaken) this.#next();
-    // Whoever does not read its answers is not asked for more.
-    else socket.once("drain", () => this.#next());
+    else {
+      // Whoever does not read its answers is not asked for more.
+      this.#isStalled = true;
+      socket.once("drain", () => {
+        this.#isStalled = false;
+        this.#next();
+      });
+    }
+  }
+
+  /** Nothing more is answered: what still comes is dropped, and not for long. */
+  #finish(): void {
+    const socket = this.#socket;
+    socket.off("data", this.#onData);
+    this.#keep(NOTHING);
+    socket.resume();
+    this.#isStalled = true;
+    socket.end(() => {
+      const linger = setTimeout(() => socket.destroy(), this.#options.lingerMs);
+      socket.once("close", () => clearTimeout(linger));
+    });
   }
 
   #next(): void {
@@ -195,6 +234,7 @@ class LaneConnection {
     const socket = this.#socket;
     socket.off("data", this.#onData).off("end", this.#onEnd).off("timeout", this.#onTimeout);
     socket.off("error", this.#onError).off("close", this.#onClose);
+    this.#keep(NOTHING);
     socket.setTimeout(0);
     this.#lane.forget(this);
     socket.unshift(bytes);
@@ -202,12 +242,19 @@ class LaneConnection {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 const METHOD_WORDS = METHODS.map((method) => `${method} `);
 
 /** Whether what has come may go on to be a request, good or bad. */
-function mayBeRequest(bytes: Buffer | null): boolean {
-  if (bytes === null) return true;
-  const start = bytes.toString("latin1", 0, 32);
+function mayBeRequest(pieces: readonly Buffer[]): boolean {
+  let start = "";
+  for (const piece of pieces) {
+    start += piece.toString("latin1", 0, 32);
+    if (start.length >= 32) break;
+  }
+  // Some clients send an empty line behind a body (RFC 9112, 2.2).
+  start = start.replace(/^(?:\r\n)+/, "").slice(0, 32);
   return METHOD_WORDS.some((word) => start.startsWith(word) || word.startsWith(start));
 }
 

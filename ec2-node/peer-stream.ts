@@ -23,7 +23,9 @@ export interface StreamHooks {
 interface Call {
   resolve(reply: TransportReply): void;
   reject(error: TransportError): void;
-  timer: NodeJS.Timeout;
+  readonly timeoutMs: number;
+  /** By `performance.now()`. */
+  readonly deadline: number;
 }
 
 /** TCP's own: finds a peer whose machine vanished. */
@@ -39,6 +41,9 @@ export class PeerStream {
   readonly #address: string;
   readonly #hooks: StreamHooks;
   #call: Call | null = null;
+  /** Goes off at the deadline of a call that is over, mostly, and is then set for the one under way. */
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt = 0;
   #failure: TransportError | null = null;
 
   constructor(socket: Socket, address: string, replyLimitBytes: number, hooks: StreamHooks) {
@@ -60,11 +65,27 @@ export class PeerStream {
   post(body: ExchangeBody, timeoutMs: number): Promise<TransportReply> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) throw this.#failure;
-      const late = () => this.#fail("timeout", `no reply within ${timeoutMs} ms`);
-      this.#call = { resolve, reject, timer: setTimeout(late, timeoutMs) };
+      const deadline = performance.now() + timeoutMs;
+      this.#call = { resolve, reject, timeoutMs, deadline };
+      if (this.#timer === null || this.#timerAt > deadline) this.#arm(deadline, timeoutMs);
       this.#socket.write(encodeFrame(0, body));
     });
   }
+
+  #arm(at: number, delayMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(this.#onTimer, Math.ceil(delayMs));
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = null;
+    const call = this.#call;
+    if (call === null) return;
+    const leftMs = call.deadline - performance.now();
+    if (leftMs > 0) this.#arm(call.deadline, leftMs);
+    else this.#fail("timeout", `no reply within ${call.timeoutMs} ms`);
+  };
 
   destroy(why: string): void {
     this.#fail("broken", why);
@@ -77,7 +98,6 @@ export class PeerStream {
       return;
     }
     this.#call = null;
-    clearTimeout(call.timer);
     call.resolve({ status, body });
     this.#hooks.onIdle(this);
   }
@@ -87,25 +107,28 @@ export class PeerStream {
     this.#failure = new TransportError(failure, `${this.#address}: ${why}`);
     // What may still arrive belongs to nobody.
     this.#socket.destroy();
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#hooks.onEnd(this);
     const call = this.#call;
     this.#call = null;
-    if (call === null) return;
-    clearTimeout(call.timer);
-    call.reject(this.#failure);
+    call?.reject(this.#failure);
   }
 }
 
+/** A peer that gives no stream: it answers otherwise, or not at all. */
+export type NoStream = "plain" | "silent";
+
 /**
- * Asks a peer for a stream. Resolves with its socket, or with null when the peer answers otherwise: then it, or
- * whoever stands in front of it, speaks plain HTTP only. Rejects with the error of the connection, or with a
- * TransportError of `timeout`.
+ * Asks a peer for a stream. Resolves with its socket; with `plain` when the peer answers otherwise: then it, or whoever
+ * stands in front of it, speaks plain HTTP only; with `silent` when it was reached and says nothing for half of the
+ * time: something on the way may swallow what it does not know, and nothing of the call has been sent yet. Rejects with
+ * the error of the connection, or with a TransportError of `timeout` where nobody was reached.
  */
 export function openStream(
   target: StreamTarget,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<Socket | null> {
+): Promise<Socket | NoStream> {
   const { host, port, path, authorization } = target;
   return new Promise((resolve, reject) => {
     const headers = {
@@ -114,12 +137,24 @@ export function openStream(
       ...(authorization !== undefined && { authorization }),
     };
     const call = request({ agent: false, host, port, path, method: "GET", headers, signal });
-    const timer = setTimeout(() => {
-      call.destroy(new TransportError("timeout", `no reply within ${timeoutMs} ms`));
-    }, timeoutMs);
+    let isConnected = false;
+    const giveUp = () => {
+      if (isConnected) {
+        resolve("silent");
+        call.destroy();
+      } else if (performance.now() < end) timer = setTimeout(giveUp, end - performance.now());
+      else call.destroy(new TransportError("timeout", `no reply within ${timeoutMs} ms`));
+    };
+    const end = performance.now() + timeoutMs;
+    let timer = setTimeout(giveUp, timeoutMs / 2);
+    call.on("socket", (socket) => {
+      socket.once("connect", () => {
+        isConnected = true;
+      });
+    });
     call.on("upgrade", (_reply, socket) => resolve(socket as Socket));
     call.on("response", (reply) => {
-      resolve(null);
+      resolve("plain");
       reply.destroy();
     });
     call.on("error", reject);

@@ -62,14 +62,12 @@ export class PeerStreamsIn {
       socket.end(encodeFrame(status, body));
       setTimeout(() => socket.destroy(), LINGER_MS).unref();
     };
-    const answer = async (body: ExchangeBody) => {
-      isBusy = true;
-      const reply = await this.#options.exchange(body);
+    const free = () => {
+      isBusy = false;
+    };
+    const answer = (reply: ExchangeReply) => {
       if (socket.destroyed) return;
       if (reply.peer !== null) this.#options.onPeer(socket, reply.peer);
-      const free = () => {
-        isBusy = false;
-      };
       // Whoever does not read its replies is not kept any more of them.
       if (socket.write(encodeFrame(reply.status, reply.body))) free();
       else socket.once("drain", free);
@@ -77,8 +75,12 @@ export class PeerStreamsIn {
     const reader = new FrameReader(RAFT_BODY_LIMIT_BYTES, {
       frame: (_status, body) => {
         // One call at a time: whoever sends another one speaks some other protocol.
-        if (isBusy) socket.destroy();
-        else void answer(body);
+        if (isBusy) {
+          socket.destroy();
+          return;
+        }
+        isBusy = true;
+        void this.#options.exchange(body).then(answer);
       },
       badText: (error) => refuse(error),
       tooLarge: () => refuse(bodyTooLarge(RAFT_BODY_LIMIT_BYTES)),

@@ -2,12 +2,15 @@ import type { Socket } from "node:net";
 import { authorization } from "../shared/http/auth.ts";
 import type { ExchangeBody, Transport, TransportReply } from "../shared/node/ports.ts";
 import { TransportError } from "../shared/node/ports.ts";
+import type { NoStream } from "./peer-stream.ts";
 import { openStream, PeerStream } from "./peer-stream.ts";
 import type { HttpTransportOptions, Target } from "./transport.ts";
 import { classify, HttpTransport, parseTarget, REPLY_LIMIT_BYTES } from "./transport.ts";
 
 /** A peer that speaks plain HTTP only is asked again for a stream after this time: it may have been replaced. */
-const ASK_AGAIN_AFTER_MS = 60_000;
+const PLAIN_FOR_MS = 60_000;
+/** One that said nothing may only have been busy, or stopped for a moment. */
+const SILENT_FOR_MS = 5_000;
 
 interface Peer {
   readonly target: Target;
@@ -55,12 +58,12 @@ export class PeerTransport implements Transport {
     }
     const socket = await this.#open(address, peer, peer.path, timeoutMs);
     const leftMs = startedAt + timeoutMs - performance.now();
-    if (socket !== null) return await this.#streamOn(socket, address, peer).post(body, leftMs);
-    peer.plainUntil = performance.now() + ASK_AGAIN_AFTER_MS;
+    if (typeof socket !== "string") return await this.#streamOn(socket, address, peer).post(body, leftMs);
+    peer.plainUntil = performance.now() + (socket === "plain" ? PLAIN_FOR_MS : SILENT_FOR_MS);
     return await this.#plain.post(address, body, leftMs);
   }
 
-  async #open(address: string, peer: Peer, path: string, timeoutMs: number): Promise<Socket | null> {
+  async #open(address: string, peer: Peer, path: string, timeoutMs: number): Promise<Socket | NoStream> {
     const { host, port } = peer.target;
     const target = { host, port, path, authorization: this.#authorization };
     try {

@@ -45,9 +45,10 @@ const LAST_REQUESTS_MS = 100;
 
 /** Longer than any pause between peers. */
 const KEEP_ALIVE_MS = 120_000;
+const HEADERS_WITHIN_MS = 10_000;
 const REQUEST_WITHIN_MS = 60_000;
 
-/** How long a connection may sit with a request that was answered before its body had come. */
+/** How long a connection may go on sending after its last answer, or the one that did not wait for the body. */
 const LINGER_MS = 2_000;
 
 /**
@@ -60,7 +61,7 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
     shouldUpgradeCallback: (request) => streams?.accepts(request) ?? false,
     // A client has 10 s for its headers and 60 s for a whole request (16 MiB on a slow line), so that nobody holds a
     // connection by dripping bytes; waiting for an answer is not limited here.
-    headersTimeout: 10_000,
+    headersTimeout: HEADERS_WITHIN_MS,
     requestTimeout: REQUEST_WITHIN_MS,
     connectionsCheckingInterval: 2_000,
     // The client is told (`keep-alive: timeout=`) and closes first.
@@ -91,8 +92,10 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
     handler: options.handler,
     leave: (socket) => serveHttp.call(server, socket),
     onUsed: (socket) => unused.delete(socket),
+    firstWithinMs: HEADERS_WITHIN_MS,
     keepAliveMs: KEEP_ALIVE_MS,
     bodyWithinMs: REQUEST_WITHIN_MS,
+    lingerMs: LINGER_MS,
   });
   server.removeAllListeners("connection").on("connection", (socket: Socket) => {
     unused.add(socket);

@@ -131,15 +131,15 @@ export class NodeStorage extends SqliteStorage {
     this.#fds = fds;
   }
 
-  async sync(): Promise<void> {
-    this.beforeUse();
-    try {
-      await this.#log.sync();
-    } catch (error) {
-      throw this.#fail(this.#explainAny(error));
-    }
-    // Another call's failure says that the disk is not to be trusted with this one's data either.
-    this.beforeUse();
+  sync(): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return this.#log.sync().then(
+      // Another call's failure says that the disk is not to be trusted with this one's data either.
+      () => this.beforeUse(),
+      (error: unknown) => {
+        throw this.#fail(this.#explainAny(error));
+      },
+    );
   }
 
   /**

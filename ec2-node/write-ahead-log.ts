@@ -1,6 +1,5 @@
 import { fdatasync, fdatasyncSync, readSync, writeSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { promisify } from "node:util";
 import { invariant } from "../shared/errors.ts";
 
 /** How files are made durable: the real calls, unless a test fails, delays or records them. */
@@ -21,10 +20,11 @@ export interface SyncedFile {
   readonly fdNow: number;
 }
 
-const fdatasyncOf = promisify(fdatasync);
-
 export const realSyncs: FileSyncs = {
-  fdatasync: (file) => fdatasyncOf(file.fd),
+  fdatasync: (file) =>
+    new Promise((resolve, reject) => {
+      fdatasync(file.fd, (error) => (error === null ? resolve() : reject(error)));
+    }),
   fdatasyncNow: (file) => fdatasyncSync(file.fdNow),
 };
 
@@ -81,6 +81,9 @@ export class WriteAheadLog {
   /** Transactions that the running sync covers. */
   #runningTarget = 0;
   #next: Promise<void> | null = null;
+  /** Of the log's present header, read when it was first needed; null: not yet. */
+  #salt: Buffer | null = null;
+  readonly #frameSalt = Buffer.alloc(SALT_BYTES);
   #outstanding: Outstanding = "nothing";
   #isOff = false;
   /** Where the next frame would stand, as of the last checkpoint. */
@@ -154,29 +157,39 @@ export class WriteAheadLog {
   }
 
   #start(): Promise<void> {
-    this.#runningTarget = this.#written;
-    this.#running = this.#syncAndCheckpoint().finally(() => {
+    const target = this.#written;
+    this.#runningTarget = target;
+    const end = (): void => {
       this.#running = null;
-    });
+    };
+    // No async function: every group of writes comes through here.
+    this.#running = this.#syncs
+      .fdatasync(this.#log)
+      .then(() => this.#synced(target))
+      .then(end, (error: unknown) => {
+        end();
+        throw error;
+      });
     return this.#running;
   }
 
-  async #syncAndCheckpoint(): Promise<void> {
-    const target = this.#written;
-    await this.#syncs.fdatasync(this.#log);
+  /** Everything up to `target` is durable. Makes a checkpoint where one is due. */
+  #synced(target: number): Promise<void> | undefined {
     this.#durable = target;
-    if (!this.#reaches(this.#limitBytes)) return;
+    if (!this.#reaches(this.#limitBytes)) return undefined;
     if (this.#written !== target) {
       // Pages must be durable in the log before they are copied. Who writes during every sync leaves no quiet moment
       // for that, so at some length one is taken.
-      if (!this.#reaches(4 * this.#limitBytes)) return;
+      if (!this.#reaches(4 * this.#limitBytes)) return undefined;
       this.#syncs.fdatasyncNow(this.#log);
       this.#durable = this.#written;
     }
-    await this.#checkpoint();
+    return this.#checkpoint();
   }
 
   async #checkpoint(): Promise<void> {
+    // SQLite writes another with the next log, and never goes on to that without a checkpoint.
+    this.#salt = null;
     this.#setOff(true);
     const { busy, log, checkpointed } = this.#copy.get() as {
       busy: number;
@@ -220,9 +233,17 @@ export class WriteAheadLog {
    */
   #reaches(bytes: number): boolean {
     const frame = Math.ceil(bytes / this.#frameBytes);
+    const position = HEADER_BYTES + frame * this.#frameBytes + FRAME_SALT_AT;
+    this.#salt ??= this.#readSalt();
+    if (this.#salt === null) return false;
+    const length = readSync(this.#log.fd, this.#frameSalt, 0, SALT_BYTES, position);
+    return length === SALT_BYTES && this.#salt.equals(this.#frameSalt);
+  }
+
+  /** null: there is no header yet, or a void one. */
+  #readSalt(): Buffer | null {
     const salt = this.#bytesAt(HEADER_SALT_AT, SALT_BYTES);
-    const frameSalt = this.#bytesAt(HEADER_BYTES + frame * this.#frameBytes + FRAME_SALT_AT, SALT_BYTES);
-    return salt.length === SALT_BYTES && salt.equals(frameSalt);
+    return salt.length < SALT_BYTES || salt.every((byte) => byte === 0) ? null : salt;
   }
 
   /** What the log's file holds there, shorter past its end. */

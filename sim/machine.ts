@@ -13,6 +13,7 @@ import { ObservedStateMachine } from "./observed-state-machine.ts";
 import type { Random } from "./random.ts";
 import { createSimulatedHost } from "./simulated-host.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
+import { STORE_TABLES, storedState } from "./store/stored-state.ts";
 import type { World } from "./world.ts";
 
 export interface MachineOptions<Machine extends StateMachine> {
@@ -190,7 +191,10 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
       .toArray()
       .map(({ name }) => name);
     const followsFromLog = names.filter((name) => !ownTables.has(name));
-    const tables = followsFromLog.map((name) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]);
+    const tables: unknown[] = followsFromLog
+      .filter((name) => !STORE_TABLES.has(name))
+      .map((name) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]);
+    if (names.includes("change_segments")) tables.push(storedState(sql));
     const applied = names.includes("meta")
       ? sql.exec<{ value: number }>("SELECT value FROM meta WHERE key = 'applied'").one().value
       : 0;

@@ -31,13 +31,16 @@ export interface SeedOptions {
   readonly recordings?: Recordings | undefined;
 }
 
+/** A few keys, and a part of a minute: its table of keys is to be written while nodes crash. */
+const storeLimits = { dirtyKeys: 5, dirtyChanges: 30, keysPerFlush: 1 };
+
 /** Runs the key-value store through what `seed` has in store for it. Never rejects. */
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const random = new Random(seed, "clients");
   const clients = new KeyValueClients(random.int(4, 12), drawShape(random));
   try {
     const { violation, counts, history, leaderChanges, events, virtualMs } = await simulate(
-      () => new KeyValueStore(),
+      () => new KeyValueStore(storeLimits),
       clients,
       { seed, ...options },
     );

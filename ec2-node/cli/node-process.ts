@@ -13,6 +13,11 @@ import { onSupervisorGone } from "./supervision.ts";
 const POLL_MS = 250;
 const FLUSH_WITHIN_MS = 100;
 
+/** The nodes' routes carry commands too (docs/threat-model.md). */
+const TOKEN_ALONE =
+  "warning: a token alone keeps nobody out: whoever reaches this port can still speak as a node; " +
+  "give all nodes the same --secret-file";
+
 /** Runs one node until it is stopped or fails. Resolves with the exit code; throws when it could not start. */
 export async function runNodeProcess(options: NodeOptions): Promise<number> {
   const output = new LineOutput(process.stdout, OUTPUT_BUFFER_BYTES, (lines) =>
@@ -41,6 +46,8 @@ export async function runNodeProcess(options: NodeOptions): Promise<number> {
   process.on("uncaughtException", fail);
   // Nothing to do about a closed stderr, and no reason to end.
   process.stderr.on("error", () => {});
+
+  if (options.token !== null && options.secret === null) process.stderr.write(`${TOKEN_ALONE}\n`);
 
   let stopping = false;
   // What happens before the node has started must not be lost: it is stopped as soon as it has.

@@ -1,19 +1,18 @@
 import { fromBase64 } from "../base64.ts";
 import { RaftLiteError } from "../errors.ts";
-import type { Batch, Operation } from "../store/operations.ts";
+import type { Batch, Operation, TextPut } from "../store/operations.ts";
 import { kindOf, parseObject } from "./json.ts";
 
 const EXAMPLE = '{"ops":[{"put":"x","value":"5"},{"delete":"y"}]}';
 
-const encoder = new TextEncoder();
-
+type ReadOperation = Operation | TextPut;
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Reads the body of POST /v1/kv. Throws `bad-json` and `bad-field` 400; of an operation's own faults `details.operation`
  * is its position, from 0. What keys, numbers and counts may be is for `encodeOperations` to judge.
  */
-export function parseBatch(text: string): Batch {
+export function parseBatch(text: string): Batch<ReadOperation> {
   const body = parseObject(text, EXAMPLE);
   const { ops, atomic } = body;
   if (ops === undefined) throw bad(`the field "ops" is missing; send e.g. ${EXAMPLE}`);
@@ -24,7 +23,7 @@ export function parseBatch(text: string): Batch {
   return { atomic: atomic === true, operations: ops.map(parseOperation) };
 }
 
-function parseOperation(op: unknown, position: number): Operation {
+function parseOperation(op: unknown, position: number): ReadOperation {
   if (typeof op !== "object" || op === null || Array.isArray(op)) {
     throw bad(`operation ${position} must be an object, not ${kindOf(op)}; send e.g. ${EXAMPLE}`, position);
   }
@@ -37,12 +36,14 @@ function parseOperation(op: unknown, position: number): Operation {
   return isPut ? parsePut(fields, position) : parseDelete(fields, position);
 }
 
-function parsePut(fields: Fields, position: number): Operation {
+function parsePut(fields: Fields, position: number): ReadOperation {
   refuse(fields, ["recurse"], "put", position);
   const key = text(fields, "put", position);
   const cas = number(fields, "cas", position);
   const flags = number(fields, "flags", position) ?? 0;
-  return { type: "put", key, value: value(fields, position), flags, cas };
+  const own = value(fields, position);
+  if (typeof own === "string") return { type: "put", key, value: own, flags, cas };
+  return { type: "put", key, value: own, flags, cas };
 }
 
 function parseDelete(fields: Fields, position: number): Operation {
@@ -56,7 +57,7 @@ function parseDelete(fields: Fields, position: number): Operation {
   return { type: "delete", key, recurse: recurse === true, cas };
 }
 
-function value(fields: Fields, position: number): Uint8Array {
+function value(fields: Fields, position: number): string | Uint8Array {
   const hasText = fields.value !== undefined;
   if (hasText === (fields.base64 !== undefined)) {
     const found = hasText ? "both" : "neither";
@@ -64,7 +65,7 @@ function value(fields: Fields, position: number): Uint8Array {
   }
   if (hasText) {
     const own = text(fields, "value", position);
-    if (own.isWellFormed()) return encoder.encode(own);
+    if (own.isWellFormed()) return own;
     throw bad(`operation ${position}: "value" holds half a surrogate pair; bytes go into "base64"`, position);
   }
   const bytes = fromBase64(text(fields, "base64", position));

@@ -1,6 +1,6 @@
 import type { RequestOptions } from "../node/api.ts";
 import { isRefusal, refusalError } from "../refusal.ts";
-import type { Batch } from "../store/operations.ts";
+import type { Batch, Operation, TextPut } from "../store/operations.ts";
 import { encodeOperations, OPERATIONS_SCHEMA } from "../store/operations.ts";
 import type { BatchResult } from "../store/results.ts";
 import type { HttpContext, RoutedRequest } from "./context.ts";
@@ -15,7 +15,7 @@ import { requestOptions } from "./parameters.ts";
 export async function kvWrite(
   context: HttpContext,
   request: RoutedRequest,
-  prepare: () => Promise<Batch>,
+  prepare: () => Promise<Batch<Operation | TextPut>>,
   answer: (result: BatchResult) => Response,
 ): Promise<Response> {
   let outcome: Outcome = "none";

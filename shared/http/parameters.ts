@@ -40,6 +40,8 @@ function mayForward(request: RoutedRequest): boolean {
 
 /** Throws `bad-parameter` (400) for one that is given more than once. */
 export function parameter(request: RoutedRequest, name: string): string | undefined {
+  // Most requests have none, and are asked for several.
+  if (request.parameters.size === 0) return undefined;
   const [value, ...others] = request.parameters.getAll(name);
   if (others.length === 0) return value;
   throw new RaftLiteError("bad-parameter", `the parameter ${name} is given ${others.length + 1} times`, {

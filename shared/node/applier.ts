@@ -12,11 +12,11 @@ const bytesPerTurn = 8 << 20;
 
 /**
  * So much may be applied and not written: it is what a restart after a crash applies again, and what a flush takes the
- * event loop for, a few milliseconds each. Fewer mean more work: a key that changed often is written once, and a page
- * of the keys' table, which holds some fifty of them, as well.
+ * event loop for. Most cost a fraction of a millisecond; one that also has its part of a round through the table of
+ * keys to write takes some two for a thousand changes (in batches of 100 puts a flush of 256 KiB holds as many).
  */
 const DEFAULT_FLUSH_ENTRIES = 1024;
-const flushBytes = 1 << 20;
+const flushBytes = 256 << 10;
 
 /** Applies committed entries in order, each command once, and keeps what was applied ready for the next write. */
 export class Applier {

@@ -8,6 +8,7 @@ import type { Commands } from "./commands.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { LogTail } from "./log-tail.ts";
 import { deposedError, overloadedError } from "./refusals.ts";
+import { UnappliedCommands } from "./unapplied-commands.ts";
 import type { Waits } from "./waits.ts";
 import type { Forward, ForwardResult } from "./wire.ts";
 
@@ -36,10 +37,10 @@ type Proposed =
  */
 export class CommandRouter {
   readonly #parts: RouterParts;
-  #leaderKey = "";
+  #noticed: { readonly term: Term; readonly leader: NodeId | null; readonly leads: boolean } | null = null;
   #served: { readonly term: Term; readonly leader: NodeId } = { term: 0, leader: "" };
   /** Commands in the log that are not applied yet, at a leader: one that comes again is not appended again. */
-  #unapplied: Map<string, LogIndex> | null = null;
+  #unapplied: UnappliedCommands | null = null;
   /** The newest forward taken in from each node, so that a late copy is not taken in again. */
   readonly #forwards = new Map<NodeId, { readonly boot: number; readonly call: number }>();
 
@@ -56,19 +57,20 @@ export class CommandRouter {
   noticeLeader(): void {
     const { raft, tail, applier, commands, reads, waits } = this.#parts;
     const { role, term, leader } = raft;
-    const key = `${term} ${leader} ${role === "Leader"}`;
-    if (key === this.#leaderKey) return;
-    this.#leaderKey = key;
+    const leads = role === "Leader";
+    const known = this.#noticed;
+    if (known !== null && known.term === term && known.leader === leader && known.leads === leads) return;
+    this.#noticed = { term, leader, leads };
     if (leader !== null) this.#served = { term, leader };
     commands.recordLeaderChange();
     reads.recordLeaderChange();
     waits.endAll("leader-change");
     this.#unapplied = null;
     if (role !== "Leader") return;
-    this.#unapplied = new Map();
+    this.#unapplied = new UnappliedCommands();
     // What took effect in an earlier run is not looked through: applying drops what comes again.
     for (const entry of tail.range(Math.max(applier.applied, applier.told) + 1, tail.lastIndex)) {
-      if (entry.data.origin) this.#unapplied.set(originKey(entry.data.origin), entry.index);
+      if (entry.data.origin) this.#unapplied.add(entry.data.origin, entry.index);
     }
   }
 
@@ -124,29 +126,21 @@ export class CommandRouter {
     const { raft, applier, entryTime } = this.#parts;
     if (this.#unapplied === null) return { outcome: "refused", reason: "not-leader" };
     if (applier.sessions.has(origin)) return { outcome: "applied" };
-    const key = originKey(origin);
-    const known = this.#unapplied.get(key);
+    const known = this.#unapplied.indexOf(origin);
     if (known !== undefined) return { outcome: "appended", index: known, term: raft.term };
     const data: Payload = { time: entryTime(), origin, schema, bytes };
     const awaitedBy = origin.node === raft.settings.id ? {} : { awaitedBy: origin.node };
     const proposals = [{ size: bytes.length, data }];
     const result = raft.step({ type: "propose", proposals, ...awaitedBy }, now);
     if (!result.accepted) return { outcome: "refused", reason: result.reason };
-    this.#unapplied.set(key, result.first);
+    this.#unapplied.add(origin, result.first);
     return { outcome: "appended", index: result.first, term: result.term };
   }
 
   /** Everything the applier has applied by now needs no watching any more. */
   noticeApplied(): void {
     const { applier, commands } = this.#parts;
-    for (const [key, index] of this.#unapplied ?? []) {
-      if (index > applier.applied) break;
-      this.#unapplied?.delete(key);
-    }
+    this.#unapplied?.release(applier.applied);
     commands.recordApplied(applier.applied, applier.appliedTerm);
   }
-}
-
-function originKey({ node, boot, sequence }: Origin): string {
-  return `${node} ${boot} ${sequence}`;
 }

@@ -5,11 +5,18 @@ import type { ExchangeReply } from "./api.ts";
 import type { PeerDirectory, Refusal } from "./peer-directory.ts";
 import type { Lane, ReplySlot } from "./peer-link.ts";
 import { PeerLink } from "./peer-link.ts";
-import type { ExchangeBody, Host } from "./ports.ts";
+import type { ExchangeBody, Host, TransportReply } from "./ports.ts";
 import { TransportError } from "./ports.ts";
-import type { ExchangeRequest, Introduction, NodeMessage } from "./wire.ts";
+import type {
+  ExchangeHead,
+  ExchangeRequest,
+  ExchangeResponse,
+  Introduction,
+  NodeMessage,
+  RequestHead,
+} from "./wire.ts";
 import { decodeRequest, decodeResponse, encodeExchange, parseObject } from "./wire.ts";
-import { packExchange, unpackRequest, unpackResponse } from "./wire-packed.ts";
+import { KnownHeads, packExchange, unpackRequest, unpackResponse } from "./wire-packed.ts";
 
 /** What exchanges tell the node loop. Called from any place; the loop queues. */
 export interface ExchangeSink {
@@ -40,6 +47,8 @@ const slowestBytesPerMs = 200;
 /** In steps: hosts keep timers by their length, and a length for each message would be one for each timer. */
 const transferStepMs = 50;
 
+const lanes: readonly Lane[] = ["control", "entries"];
+
 function transferMs(bytes: number): number {
   return Math.ceil(bytes / slowestBytesPerMs / transferStepMs) * transferStepMs;
 }
@@ -59,6 +68,10 @@ export class Exchanges {
   readonly #self: Introduction;
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #dials = new Map<string, Dial>();
+  /** What goes before the messages of a call, by address: it hardly ever changes. */
+  readonly #heads = new Map<string, { readonly of: Introduction; readonly head: RequestHead }>();
+  readonly #knownRequests = new KnownHeads();
+  readonly #knownReplies = new KnownHeads();
   /** Replies whose messages the loop has not worked through yet. */
   #fresh: { readonly link: PeerLink; readonly slot: ReplySlot; readonly peer: NodeId }[] = [];
   /** Messages that came by themselves. */
@@ -95,9 +108,8 @@ export class Exchanges {
   flush(): void {
     if (this.#closed) return;
     for (const [peer, link] of this.#links) {
-      for (const lane of ["control", "entries"] as const) {
-        const messages = link.take(lane);
-        if (messages.length > 0) this.#call(peer, link, lane, messages);
+      for (const lane of lanes) {
+        if (link.isWaiting(lane)) this.#call(peer, link, lane, link.take(lane));
       }
     }
   }
@@ -124,31 +136,47 @@ export class Exchanges {
   }
 
   /** One call. Resolves with whether the reply was taken in; rejects when there was none. */
-  async #exchange(
+  #exchange(
     address: string,
     messages: readonly NodeMessage[],
     timeoutMs: number,
     toStoreId: string | null,
     peer: NodeId | null,
   ): Promise<boolean> {
-    const request: ExchangeRequest = {
-      ...this.#directory.introduction(),
-      to: address,
-      ...(toStoreId !== null && { toStoreId }),
-      messages,
-    };
     const { transport } = this.#host;
-    const body = transport.carriesBytes?.(address) ? packExchange(request) : encodeExchange(request);
-    const reply = await transport.post(address, body, timeoutMs + transferMs(body.length));
+    const isPacked = transport.carriesBytes?.(address) ?? false;
+    const body = encode(this.#headTo(address, toStoreId), messages, isPacked);
+    return transport
+      .post(address, body, timeoutMs + transferMs(body.length))
+      .then((reply) => this.#takeReply(address, reply, peer, messages.length > 0));
+  }
+
+  #headTo(address: string, toStoreId: string | null): RequestHead {
+    const introduction = this.#directory.introduction();
+    const known = this.#heads.get(address);
+    if (known?.of === introduction && known.head.toStoreId === (toStoreId ?? undefined)) return known.head;
+    const head = { ...introduction, to: address, ...(toStoreId !== null && { toStoreId }) };
+    this.#heads.set(address, { of: introduction, head });
+    return head;
+  }
+
+  /** Whether the reply could be taken in. `carried`: the call had messages. */
+  #takeReply(
+    address: string,
+    { status, body }: TransportReply,
+    peer: NodeId | null,
+    carried: boolean,
+  ): boolean {
     if (this.#closed) return false;
-    if (reply.status !== 200) {
-      this.#recordRefusedBy(address, reply.status, reply.body, peer, messages.length > 0);
+    if (status !== 200) {
+      this.#recordRefusedBy(address, status, body, peer, carried);
       return false;
     }
-    let response: ReturnType<typeof decodeResponse>;
+    let response: ExchangeResponse;
     try {
-      const decode = typeof reply.body === "string" ? decodeResponse : unpackResponse;
-      response = decode(reply.body as never, this.#self.id);
+      const { id } = this.#self;
+      response =
+        typeof body === "string" ? decodeResponse(body, id) : unpackResponse(body, id, this.#knownReplies);
     } catch (error) {
       const message = error instanceof RaftLiteError ? error.message : "its reply could not be read";
       this.#recordRefusal(peer, address, {
@@ -166,7 +194,7 @@ export class Exchanges {
       this.#sink.refused(response.id, address, refusal);
       return false;
     }
-    if (this.#directory.storeIdOf(response.id) !== response.storeId) return messages.length === 0;
+    if (this.#directory.storeIdOf(response.id) !== response.storeId) return !carried;
     for (const message of response.messages) this.#sink.deliver(message);
     return true;
   }
@@ -261,7 +289,9 @@ export class Exchanges {
     const isPacked = typeof body !== "string";
     let request: ExchangeRequest;
     try {
-      request = isPacked ? unpackRequest(body, this.#self.id) : decodeRequest(body, this.#self.id);
+      request = isPacked
+        ? unpackRequest(body, this.#self.id, this.#knownRequests)
+        : decodeRequest(body, this.#self.id);
     } catch (error) {
       return Promise.resolve(problemReply(error));
     }
@@ -335,8 +365,13 @@ export class Exchanges {
    */
   endTurn(waiting: readonly NodeMessage[], writeNumber: number): void {
     const fresh = this.#fresh;
+    if (fresh.length === 0) return;
     this.#fresh = [];
     for (const { link, slot, peer } of fresh) {
+      if (waiting.length === 0) {
+        link.close(slot);
+        continue;
+      }
       const isMine = (message: NodeMessage) => {
         if (message.to !== peer) return false;
         if (message.type !== "AppendEntriesResponse") return slot.lane === "control";
@@ -375,9 +410,12 @@ export class Exchanges {
   }
 
   #reply(messages: readonly NodeMessage[], peer: NodeId | null, isPacked: boolean): ExchangeReply {
-    const response = { ...this.#directory.introduction(), messages };
-    return { status: 200, body: isPacked ? packExchange(response) : encodeExchange(response), peer };
+    return { status: 200, body: encode(this.#directory.introduction(), messages, isPacked), peer };
   }
+}
+
+function encode(head: ExchangeHead, messages: readonly NodeMessage[], isPacked: boolean): ExchangeBody {
+  return isPacked ? packExchange(head, messages) : encodeExchange({ ...head, messages });
 }
 
 /** An error as the problem+json that a caller's node, or a person with curl, can read. */

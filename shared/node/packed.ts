@@ -86,9 +86,14 @@ export class PackedReader {
   #at: number;
   readonly #end: number;
 
-  constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
+  constructor(
+    bytes: Uint8Array,
+    at = 0,
+    end = bytes.length,
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  ) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = view;
     this.#at = at;
     this.#end = end;
   }
@@ -135,7 +140,7 @@ export class PackedReader {
   section(): PackedReader {
     const length = this.length();
     const at = this.#take(length);
-    return new PackedReader(this.#bytes, at, at + length);
+    return new PackedReader(this.#bytes, at, at + length, this.#view);
   }
 
   #take(length: number): number {
@@ -146,7 +151,8 @@ export class PackedReader {
   }
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
+/** Throws a RaftLiteError `bad-message`, 400, for what is not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);
   } catch {

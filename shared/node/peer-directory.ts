@@ -63,6 +63,7 @@ export class PeerDirectory {
   #clusterId: string | null;
   #configuration: Configuration | null = null;
   #learnedAddress: string | null = null;
+  #introduction: Introduction | null = null;
   /** How nodes that are not found yet have dialled this one. */
   readonly #dialledBy = new Map<NodeId, string>();
 
@@ -103,10 +104,16 @@ export class PeerDirectory {
     this.#clusterId = clusterId;
   }
 
+  /** The same object until something of it changes. */
   introduction(): Introduction {
+    const clusterId = this.#clusterId;
+    const size = clusterId === null && this.#listIsKnown() ? this.#size() : undefined;
+    const known = this.#introduction;
+    if (known !== null && known.clusterId === clusterId && known.size === size) return known;
     const { id, storeId } = this.#options;
-    const size = this.#clusterId === null && this.#listIsKnown() ? { size: this.#size() } : {};
-    return { version: protocolVersion, clusterId: this.#clusterId, id, storeId, ...size };
+    const made = { version: protocolVersion, clusterId, id, storeId, ...(size !== undefined && { size }) };
+    this.#introduction = made;
+    return made;
   }
 
   /** Addresses to ask who is there. Rarely needed once every member is known. */
@@ -231,11 +238,11 @@ export class PeerDirectory {
         `node ${id} lists one node at two addresses and takes no part until that is mended`,
       );
     }
-    const who = address === null ? `node ${other.id}` : `node ${other.id} at ${address}`;
+    const who = () => (address === null ? `node ${other.id}` : `node ${other.id} at ${address}`);
     if (other.version !== protocolVersion) {
       return refuse(
         "protocol-version",
-        `${who} speaks protocol ${other.version}, this node ${protocolVersion}`,
+        `${who()} speaks protocol ${other.version}, this node ${protocolVersion}`,
       );
     }
     if (other.id === id && other.storeId !== storeId) {
@@ -247,26 +254,26 @@ export class PeerDirectory {
     if (this.#clusterId !== null && other.clusterId !== null && other.clusterId !== this.#clusterId) {
       return refuse(
         "foreign-cluster",
-        `${who} belongs to cluster ${other.clusterId}, this node to ${this.#clusterId}: check both peer lists`,
+        `${who()} belongs to cluster ${other.clusterId}, this node to ${this.#clusterId}: check both peer lists`,
       );
     }
     const known = this.storeIdOf(other.id);
     if (known !== null && known !== other.storeId) {
       return refuse(
         "wrong-store",
-        `${who} has another data directory than the node that joined as ${other.id}: it was wiped or replaced; ` +
+        `${who()} has another data directory than the node that joined as ${other.id}: it was wiped or replaced; ` +
           "bring it back with its own data, or under a new id",
       );
     }
     return this.#sizeRefusal(other, who);
   }
 
-  #sizeRefusal(other: Introduction, who: string): Refusal | null {
+  #sizeRefusal(other: Introduction, who: () => string): Refusal | null {
     const size = this.#configuration?.slots.length ?? (this.#listIsKnown() ? this.#size() : undefined);
     if (other.size === undefined || size === undefined || other.size === size) return null;
     return refuse(
       "peer-lists-differ",
-      `${who} counts ${nodes(other.size)} by its peer list, this node ${nodes(size)}: every node must list all others`,
+      `${who()} counts ${nodes(other.size)} by its peer list, this node ${nodes(size)}: every node must list all others`,
     );
   }
 

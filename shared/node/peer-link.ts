@@ -53,6 +53,11 @@ export class PeerLink {
     return queue.splice(0, count);
   }
 
+  /** Whether `take` would take something. */
+  isWaiting(lane: Lane): boolean {
+    return !this.#underWay[lane] && this.#queues[lane].length > 0;
+  }
+
   isIdle(lane: Lane): boolean {
     return !this.#underWay[lane] && this.#queues[lane].length === 0;
   }

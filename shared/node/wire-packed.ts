@@ -2,8 +2,9 @@ import type { AppendEntries, AppendEntriesResponse, EntryKind, LogIndex, NodeId 
 import type { LogEntry, Origin, UncountedEntry } from "../storage/entry.ts";
 import type { Fields } from "./fields.ts";
 import { badMessage } from "./fields.ts";
-import { PackedReader, PackedWriter } from "./packed.ts";
+import { decodeUtf8, PackedReader, PackedWriter } from "./packed.ts";
 import type {
+  ExchangeHead,
   ExchangeRequest,
   ExchangeResponse,
   Forward,
@@ -50,27 +51,39 @@ const OUTCOMES: readonly ForwardResult["outcome"][] = ["appended", "applied", "r
 
 /** What an entry or a command takes beside its bytes. */
 const headerBytes = 64;
-const exchangeBytes = 512;
+const messageBytes = 192;
+
+const utf8 = new TextEncoder();
 
 // ---- out ----
 
-export function packExchange(exchange: ExchangeRequest | ExchangeResponse): Uint8Array<ArrayBuffer> {
-  const { messages, ...head } = exchange;
-  const writer = new PackedWriter(exchangeBytes + messages.reduce((sum, one) => sum + expectedBytes(one), 0));
+/** Who speaks, as bytes: the same object goes with exchange after exchange. */
+const packedHeads = new WeakMap<ExchangeHead, Uint8Array>();
+
+/** `head` is kept with what it was packed into: whoever changes makes another one. */
+export function packExchange(head: ExchangeHead, messages: readonly NodeMessage[]): Uint8Array<ArrayBuffer> {
+  let packedHead = packedHeads.get(head);
+  if (packedHead === undefined) {
+    packedHead = utf8.encode(JSON.stringify(head));
+    packedHeads.set(head, packedHead);
+  }
+  let expected = packedHead.length + headerBytes;
+  for (const message of messages) expected += expectedBytes(message);
+  const writer = new PackedWriter(expected);
   writer.byte(MAGIC);
-  writer.text(JSON.stringify(head));
+  writer.sized(packedHead);
   for (const message of messages) packMessage(writer, message);
   return writer.finish();
 }
 
 function expectedBytes(message: NodeMessage): number {
+  let expected = messageBytes;
   if (message.type === "AppendEntries") {
-    return message.entries.reduce((sum, { size }) => sum + size + headerBytes, exchangeBytes);
+    for (const { size } of message.entries) expected += size + headerBytes;
+  } else if (message.type === "Forward") {
+    for (const { bytes } of message.commands) expected += bytes.length + headerBytes;
   }
-  if (message.type === "Forward") {
-    return message.commands.reduce((sum, { bytes }) => sum + bytes.length + headerBytes, exchangeBytes);
-  }
-  return exchangeBytes;
+  return expected;
 }
 
 function packMessage(writer: PackedWriter, message: NodeMessage): void {
@@ -109,9 +122,10 @@ function packAppendEntries(writer: PackedWriter, message: AppendEntries): void {
   if (message.logClusterId !== undefined) writer.text(message.logClusterId);
   const entries = message.entries as readonly LogEntry[];
   // Few nodes take all commands: their names stand once.
-  const origins = [...new Set(entries.map(({ data }) => data.origin?.node))].filter(
-    (one) => one !== undefined,
-  );
+  const origins: NodeId[] = [];
+  for (const { data } of entries) {
+    if (data.origin !== null && !origins.includes(data.origin.node)) origins.push(data.origin.node);
+  }
   writer.length(origins.length);
   for (const node of origins) writer.text(node);
   writer.length(entries.length);
@@ -179,23 +193,56 @@ function packForwardResponse(writer: PackedWriter, { boot, call, results }: Forw
 // ---- in ----
 
 /** Throws a RaftLiteError `bad-message`, 400, for whatever cannot be right, as the JSON decoder does. */
-export function unpackRequest(bytes: Uint8Array, self: NodeId): ExchangeRequest {
-  return unpack(bytes, self, decodeRequestHead);
+export function unpackRequest(bytes: Uint8Array, self: NodeId, known?: KnownHeads): ExchangeRequest {
+  return unpack(bytes, self, decodeRequestHead, known) as ExchangeRequest;
 }
 
 /** The same for a reply. */
-export function unpackResponse(bytes: Uint8Array, self: NodeId): ExchangeResponse {
-  return unpack(bytes, self, decodeIntroduction);
+export function unpackResponse(bytes: Uint8Array, self: NodeId, known?: KnownHeads): ExchangeResponse {
+  return unpack(bytes, self, decodeIntroduction, known);
 }
 
-function unpack<Head extends Introduction>(
+/**
+ * Heads that were read before, of requests or of replies: every peer sends the same one with exchange after exchange.
+ */
+export class KnownHeads {
+  readonly #heads: { readonly bytes: Uint8Array; readonly head: Introduction }[] = [];
+  #next = 0;
+
+  find(bytes: Uint8Array): Introduction | undefined {
+    for (const known of this.#heads) if (areEqual(known.bytes, bytes)) return known.head;
+    return undefined;
+  }
+
+  add(bytes: Uint8Array, head: Introduction): void {
+    this.#heads[this.#next] = { bytes: bytes.slice(), head };
+    this.#next = (this.#next + 1) % mostKnownHeads;
+  }
+}
+
+/** As many as a cluster has nodes, and some that come and go. */
+const mostKnownHeads = 16;
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+function unpack(
   bytes: Uint8Array,
   self: NodeId,
-  decodeHead: (fields: Fields) => Head,
-): Head & { readonly messages: readonly NodeMessage[] } {
+  decodeHead: (fields: Fields) => Introduction,
+  known: KnownHeads | undefined,
+): Introduction & { readonly messages: readonly NodeMessage[] } {
   const reader = new PackedReader(bytes);
   if (reader.byte() !== MAGIC) throw badMessage("the body is not a packed exchange");
-  const head = decodeHead(parseObject(reader.text()));
+  const packedHead = reader.sized();
+  let head = known?.find(packedHead);
+  if (head === undefined) {
+    head = decodeHead(parseObject(decodeUtf8(packedHead)));
+    known?.add(packedHead, head);
+  }
   const messages: NodeMessage[] = [];
   while (!reader.atEnd) {
     const kind = reader.byte();
@@ -307,7 +354,9 @@ function unpackForwardResponse(reader: PackedReader, from: NodeId, to: NodeId): 
     const outcome = OUTCOMES[reader.byte()];
     if (outcome === "appended") return { sequence, outcome, index: reader.count(), term: reader.count() };
     if (outcome === "applied") return { sequence, outcome };
-    return { sequence, outcome: "refused", reason: outcome === undefined ? "unknown" : reader.text() };
+    // How long it is, and so where the next one begins, is not known either.
+    if (outcome === undefined) throw badMessage(`result ${sequence} has an outcome that is not known here`);
+    return { sequence, outcome, reason: reader.text() };
   });
   return { type: "ForwardResponse", from, to, boot, call, results };
 }

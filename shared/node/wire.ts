@@ -66,6 +66,9 @@ export interface ExchangeResponse extends Introduction {
   readonly messages: readonly NodeMessage[];
 }
 
+/** Who speaks, and to whom: an exchange without its messages. */
+export type ExchangeHead = RequestHead | Introduction;
+
 export function encodeExchange(exchange: ExchangeRequest | ExchangeResponse): string {
   const { messages, ...introduction } = exchange;
   const head = JSON.stringify(introduction);
@@ -266,15 +269,17 @@ function decodeForward(fields: Fields, from: NodeId, to: NodeId): Forward {
 }
 
 function decodeForwardResponse(fields: Fields, from: NodeId, to: NodeId): ForwardResponse {
-  const results = fields.list("results").map((value, position): ForwardResult => {
+  const results = fields.list("results").flatMap((value, position): ForwardResult[] => {
     const result = Fields.of(value, `result ${position}`);
     const sequence = result.count("sequence");
     const outcome = result.text("outcome");
     if (outcome === "appended") {
-      return { sequence, outcome, index: result.count("index"), term: result.count("term") };
+      return [{ sequence, outcome, index: result.count("index"), term: result.count("term") }];
     }
-    if (outcome === "applied") return { sequence, outcome };
-    return { sequence, outcome: "refused", reason: result.textOr("reason", "not-leader") };
+    if (outcome === "applied") return [{ sequence, outcome }];
+    if (outcome === "refused") return [{ sequence, outcome, reason: result.textOr("reason", "not-leader") }];
+    // A word that this release does not know is no word: the command may be in a log.
+    return [];
   });
   return {
     type: "ForwardResponse",

@@ -90,10 +90,23 @@ export class WriteFlow {
 
   #fill(message: OutgoingMessage): NodeMessage {
     if (message.type !== "AppendEntries") return message;
-    const { range, upTo, maxBytes, ...header } = message;
-    if (range.last < range.first) return { ...header, entries: [] };
+    const { range, upTo, maxBytes, logClusterId } = message;
     const limit = upTo ? maxBytes : Number.POSITIVE_INFINITY;
-    return { ...header, entries: this.#parts.tail.read(range.first, range.last, limit) };
+    // Field by field: with every group of commands there is one for each follower.
+    const filled = {
+      type: message.type,
+      from: message.from,
+      to: message.to,
+      term: message.term,
+      leaderId: message.leaderId,
+      prevLogIndex: message.prevLogIndex,
+      prevLogTerm: message.prevLogTerm,
+      entries: range.last < range.first ? [] : this.#parts.tail.read(range.first, range.last, limit),
+      leaderCommit: message.leaderCommit,
+      heartbeatMs: message.heartbeatMs,
+      round: message.round,
+    };
+    return logClusterId === undefined ? filled : { ...filled, logClusterId };
   }
 
   /** The disk has everything up to this write. The core is to hear of it before `sendWaiting`. */

@@ -59,8 +59,14 @@ export function quorumValue(
   reachedBy: (id: NodeId) => number,
   absent: number,
 ): number {
-  const values = configuration.slots.map((slot) => (slot.id === null ? absent : reachedBy(slot.id)));
-  values.sort((a, b) => b - a);
+  // Highest first. Put in place one by one: a handful of values, several times in every turn of a leader.
+  const values: number[] = [];
+  for (const { id } of configuration.slots) {
+    const value = id === null ? absent : reachedBy(id);
+    let at = values.length;
+    for (; at > 0 && values[at - 1]! < value; at--) values[at] = values[at - 1]!;
+    values[at] = value;
+  }
   return values[quorumSize(configuration) - 1] ?? absent;
 }
 

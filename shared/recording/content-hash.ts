@@ -1,5 +1,5 @@
 import type { EntryKind, LogIndex } from "../raft/types.ts";
-import { crc32c } from "../storage/crc32c.ts";
+import { crc32c, crc32cOfBody } from "../storage/crc32c.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import { bodyOf } from "../storage/entry-row.ts";
 
@@ -88,5 +88,5 @@ function hashEntry(entry: LogEntry, before: number): number {
   header.setFloat64(48, origin?.sequence ?? 0, true);
   const node = origin?.node ?? "";
   for (let at = 0; at < node.length; at++) headerBytes[numberBytes + at] = node.charCodeAt(at);
-  return crc32c(bodyOf(entry), crc32c(headerBytes, before, 0, numberBytes + node.length));
+  return crc32cOfBody(bodyOf(entry), crc32c(headerBytes, before, 0, numberBytes + node.length));
 }

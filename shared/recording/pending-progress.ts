@@ -12,7 +12,9 @@ type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 /** Gathers what moves on until it is recorded: a record for many turns, however many there are in a second. */
 export class PendingProgress {
-  #fields: Writable<Omit<Progress, "event">> = {};
+  #fields: Writable<Omit<Progress, "event" | "hash">> = {};
+  /** At the last of the entries. */
+  #hash: number | null = null;
   #runs: RecordedRun[] = [];
   #blocks: (string | null)[] = [];
   #configurations: RecordedConfiguration[] = [];
@@ -41,7 +43,7 @@ export class PendingProgress {
         this.#configurations.push(recordedConfiguration(entry.index, entry.configuration));
     }
     this.#fields.last = entries[entries.length - 1]!.index;
-    this.#fields.hash = textOf(hash.hash);
+    this.#hash = hash.hash;
   }
 
   set(what: "durable" | "acknowledged" | "commit" | "applied", index: LogIndex): void {
@@ -57,8 +59,9 @@ export class PendingProgress {
 
   /** What has been gathered, as a record; begins anew. */
   take(): Progress {
-    const { first, last, hash, ...indexes } = this.#fields;
-    const entries = first === undefined ? {} : { first, last: last!, runs: this.#runs, hash: hash ?? null };
+    const { first, last, ...indexes } = this.#fields;
+    const hash = textOf(this.#hash);
+    const entries = first === undefined ? {} : { first, last: last!, runs: this.#runs, hash };
     const progress: Progress = {
       event: "progress",
       ...entries,
@@ -67,6 +70,7 @@ export class PendingProgress {
       ...indexes,
     };
     this.#fields = {};
+    this.#hash = null;
     this.#runs = [];
     this.#blocks = [];
     this.#configurations = [];

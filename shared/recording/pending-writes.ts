@@ -55,7 +55,8 @@ export class PendingWrites {
 
   /** The last entry that no write under way replaces. */
   get untouched(): LogIndex {
-    const firsts = this.#writes.filter(({ first }) => first > 0).map(({ first }) => first - 1);
-    return Math.min(...firsts, Number.POSITIVE_INFINITY);
+    let untouched = Number.POSITIVE_INFINITY;
+    for (const { first } of this.#writes) if (first > 0) untouched = Math.min(untouched, first - 1);
+    return untouched;
   }
 }

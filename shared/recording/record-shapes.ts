@@ -48,7 +48,10 @@ const runs: Check = (value) =>
     return before === undefined || (first > before[0] && term > before[1]);
   });
 
-const voters = listOf(orNull(tuple(text, text)));
+/** More than any cluster has; every one of them is looked at for every commitment. */
+const mostVoters = 1024;
+const voters: Check = (value) =>
+  listOf(orNull(tuple(text, text)))(value) && (value as unknown[]).length <= mostVoters;
 const configuration = object({ index, clusterId: text, voters });
 
 const opener: Shape = {

@@ -65,9 +65,7 @@ export class RecordedClusters {
       elections.conclude(votes, electorates);
       log.conclude(elections.all);
     }
-    for (const [at, one] of clusters.entries()) {
-      for (const other of clusters.slice(at + 1)) if (shareStore(one, other)) this.#judgeRivals(one, other);
-    }
+    for (const [one, other] of neighbours(clusters)) this.#judgeRivals(one, other);
   }
 
   /** One data directory in two clusters: only one of them may have come to anything. */
@@ -98,11 +96,29 @@ export class RecordedClusters {
 
 type Leader = { readonly node: NodeId; readonly where: number };
 
-function shareStore(one: Cluster, other: Cluster): boolean {
-  return [...one.members].some(([id, stores]) => {
-    const others = other.members.get(id);
-    return others !== undefined && [...stores].some((store) => others.has(store));
-  });
+/** A data directory that was in more clusters is a forger's: he shall not make anybody wait. */
+const mostOfOneStore = 32;
+
+/** Clusters that have a data directory in common, two by two. */
+function neighbours(clusters: readonly Cluster[]): (readonly [Cluster, Cluster])[] {
+  const ofStore = new Map<string, Cluster[]>();
+  const pairs: (readonly [Cluster, Cluster])[] = [];
+  for (const cluster of clusters) {
+    const others = new Set<Cluster>();
+    for (const [id, stores] of cluster.members) {
+      for (const store of stores) {
+        const key = `${id} ${store}`;
+        const known = ofStore.get(key);
+        if (known === undefined) ofStore.set(key, [cluster]);
+        else {
+          for (const other of known) others.add(other);
+          if (known.length < mostOfOneStore) known.push(cluster);
+        }
+      }
+    }
+    for (const other of others) pairs.push([other, cluster]);
+  }
+  return pairs;
 }
 
 /** Some id stands for one data directory here and for another there. */

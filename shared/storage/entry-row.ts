@@ -1,6 +1,6 @@
 import { invariant, RaftLiteError } from "../errors.ts";
 import type { Configuration, EntryKind } from "../raft/types.ts";
-import { crc32c } from "./crc32c.ts";
+import { crc32c, crc32cOfBody } from "./crc32c.ts";
 import type { LogEntry, Origin, UncountedEntry } from "./entry.ts";
 import type { SqlBinding, SqlValue } from "./port.ts";
 
@@ -63,7 +63,7 @@ function entryChecksum(entry: UncountedEntry, ordinal: number, body: Uint8Array)
     header[at++] = unit & 0xff;
     header[at++] = unit >>> 8;
   }
-  return crc32c(body, crc32c(header, checksum, 0, at));
+  return crc32cOfBody(body, crc32c(header, checksum, 0, at));
 }
 
 /** What is stored as an entry's body: its payload; for a configuration entry the configuration as JSON. */

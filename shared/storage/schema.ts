@@ -1,8 +1,11 @@
 import { RaftLiteError } from "../errors.ts";
 import type { SqlStorage } from "./port.ts";
 
-/** Version of the tables below. Raise it with every change, and add the migration that leads there. */
-export const SCHEMA_VERSION = 1;
+/**
+ * Version of the tables below and of the key-value store's own. Raise it with every change, and add the migration that
+ * leads there.
+ */
+export const SCHEMA_VERSION = 2;
 
 /**
  * The tables of one node. Every row carries a CRC-32C of its other columns (entry-row.ts): SQLite's own pages have
@@ -22,7 +25,10 @@ const TABLES = [
 ];
 
 /** `MIGRATIONS[n]` leads from version n + 1 to n + 2; run in the transaction that raises the version. */
-const MIGRATIONS: readonly ((sql: SqlStorage) => void)[] = [];
+const MIGRATIONS: readonly ((sql: SqlStorage) => void)[] = [
+  // To 2: the log of changes is kept in segments. The store converts its tables where it opens them.
+  () => undefined,
+];
 
 /** Creates the tables. Runs in the caller's transaction. */
 export function createTables(sql: SqlStorage): void {

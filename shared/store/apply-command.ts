@@ -23,9 +23,9 @@ export function applyCommand(space: KeySpace, revision: number, body: Uint8Array
       return found === null ? null : showValue(found.value);
     }
     case "DEL": {
-      const slot = space.find(key);
-      if (!isPresent(slot)) return 0;
-      space.delete(revision, slot);
+      const record = space.find(key);
+      if (!isPresent(record)) return 0;
+      space.delete(revision, record);
       space.commit(revision);
       return 1;
     }
@@ -37,7 +37,8 @@ export function applyCommand(space: KeySpace, revision: number, body: Uint8Array
     case "SET":
       break;
   }
-  space.put(revision, space.find(key), slice(body, command.value), command.value.offset, 0);
+  const { offset, length } = command.value;
+  space.put(revision, space.find(key), body, offset, length, 0);
   space.commit(revision);
   return command.verb === "SET" ? "OK" : true;
 }

@@ -1,7 +1,7 @@
 import type { KeySpace } from "./key-space.ts";
 import { isPresent, modifyIndex } from "./key-space.ts";
 import type { PlacedOperation } from "./operations.ts";
-import { decodeOperations } from "./operations.ts";
+import { isRecursive, placeOperations } from "./operations.ts";
 import type { BatchResult, OperationResult } from "./results.ts";
 
 /**
@@ -9,9 +9,17 @@ import type { BatchResult, OperationResult } from "./results.ts";
  * before it changes anything.
  */
 export function applyOperations(space: KeySpace, revision: number, body: Uint8Array): BatchResult {
-  const { atomic, operations } = decodeOperations(body);
-  const results = operations.map((operation) => stage(space, revision, operation));
-  if (!atomic || results.every(({ ok }) => ok)) {
+  const { atomic, operations } = placeOperations(body);
+  // Nothing but a `cas` that does not hold is ever refused.
+  if (atomic && operations.some(({ cas }) => cas !== null)) space.keepForRollback();
+  const done: OperationResult = { ok: true, ModifyIndex: revision };
+  let refused = 0;
+  const results = operations.map((operation) => {
+    const result = stage(space, revision, body, operation, done);
+    if (!result.ok) refused++;
+    return result;
+  });
+  if (!atomic || refused === 0) {
     space.commit(revision);
     return { ok: true, results };
   }
@@ -27,23 +35,31 @@ export function applyOperations(space: KeySpace, revision: number, body: Uint8Ar
   };
 }
 
-function stage(space: KeySpace, revision: number, operation: PlacedOperation): OperationResult {
+/** Returns `done` when there was something to do, and it is done. */
+function stage(
+  space: KeySpace,
+  revision: number,
+  body: Uint8Array,
+  operation: PlacedOperation,
+  done: OperationResult,
+): OperationResult {
   if (isRecursive(operation)) {
-    const slots = space.findUnder(operation.key);
-    for (const slot of slots) space.delete(revision, slot);
-    return { ok: true, ModifyIndex: slots.length === 0 ? 0 : revision };
+    const records = space.findUnder(operation.key);
+    for (const record of records) space.delete(revision, record);
+    return records.length === 0 ? NOTHING_THERE : done;
   }
-  const slot = space.find(operation.key);
+  const record = space.find(operation.key);
   // Nothing to delete is a success whatever `cas` says, as in Consul.
-  if (operation.type === "delete" && !isPresent(slot)) return { ok: true, ModifyIndex: 0 };
-  if (operation.cas !== null && operation.cas !== modifyIndex(slot)) {
-    return { ok: false, ModifyIndex: modifyIndex(slot), code: "cas-failed" };
+  if (operation.type === "delete" && !isPresent(record)) return NOTHING_THERE;
+  if (operation.cas !== null && operation.cas !== modifyIndex(record)) {
+    return { ok: false, ModifyIndex: modifyIndex(record), code: "cas-failed" };
   }
-  if (operation.type === "delete") space.delete(revision, slot);
-  else space.put(revision, slot, operation.value, operation.valueOffset, operation.flags);
-  return { ok: true, ModifyIndex: revision };
+  if (operation.type === "delete") space.delete(revision, record);
+  else {
+    const { valueOffset, valueLength, flags } = operation;
+    space.put(revision, record, body, valueOffset, valueLength, flags);
+  }
+  return done;
 }
 
-function isRecursive(operation: PlacedOperation): boolean {
-  return operation.type === "delete" && operation.recurse;
-}
+const NOTHING_THERE: OperationResult = { ok: true, ModifyIndex: 0 };

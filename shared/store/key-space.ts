@@ -1,49 +1,51 @@
 import type { SqlStorage } from "../storage/port.ts";
-import type { Change, KeyHead, KeyState, KeyValue } from "./key-state.ts";
+import { ChangeLog } from "./change-log.ts";
+import type { KeySpaceLimits } from "./key-cache.ts";
+import { KeyCache } from "./key-cache.ts";
+import type { SavedRecord } from "./key-record.ts";
+import { KeyRecord } from "./key-record.ts";
+import type { KeyState, KeyValue } from "./key-state.ts";
 import { isDeleted, overlay } from "./key-state.ts";
 import { KeyTables } from "./key-tables.ts";
-import { compareBytes, encodeKey } from "./keys.ts";
+import { encodeKey } from "./keys.ts";
 import { PageValues } from "./page-values.ts";
 import { scan } from "./scan.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-/** A key, and where it stands before its next change. */
-export interface KeySlot {
-  readonly key: string;
-  readonly keyBytes: Uint8Array;
-  /** null when the key is absent and always was. */
-  readonly head: KeyHead | null;
-}
-
-/** Neither value nor entry: a few hundred bytes each. */
-type RecentKey = Pick<KeySlot, "keyBytes" | "head">;
-const MOST_RECENT = 16_384;
+/** Up to so many revisions it is sooner to look through what changed than through all keys of a prefix. */
+const FEW_REVISIONS = 1000;
 
 const NO_VALUE = new Uint8Array(0);
 
 /**
- * All keys, in three layers that reads look through from the top: what the entry being applied has staged, what was
- * committed since the last flush, and the tables. Methods that take a key or prefix throw as `encodeKey` does.
+ * All keys. The newest state of a key is in memory (key-cache.ts) as long as the table of keys has an older one. A
+ * flush writes all that has changed to the log of changes, which makes it durable, and a part of what the table of keys
+ * has yet to hear of: that is written seldom, so that a key that changes often is written once, and in the order of
+ * keys.
+ *
+ * Methods that take a key or prefix throw as `encodeKey` does.
  */
 export class KeySpace {
   /** Hear of every change once all of its entry are the newest state. */
   readonly subscriptions = new Subscriptions();
   readonly #tables: KeyTables;
+  readonly #log: ChangeLog;
+  readonly #cache: KeyCache;
   #lastChange: number;
-  /** The same of what is in the tables. */
-  #lastFlushed: number;
-  readonly #staged = new Map<string, Change>();
-  /** The newest state of every key changed since the last flush. */
-  readonly #memtable = new Map<string, Change>();
+  /** What the entry that is being applied has changed, each key once. */
+  #staged: KeyRecord[] = [];
+  /** What that was before, while it may have to be taken back. */
+  #saved: SavedRecord[] | null = null;
   /** Every change since the last flush, one for a key and an entry, in the order of revisions. */
-  readonly #unflushed: Change[] = [];
-  /** Where keys stand that were flushed not long ago, the latest last: the next change of one need not ask for it. */
-  readonly #recent = new Map<string, RecentKey>();
+  #unflushed: KeyRecord[] = [];
+  /** The revision of each. */
+  #unflushedRevisions: number[] = [];
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, limits?: KeySpaceLimits) {
+    this.#log = new ChangeLog(sql);
     this.#tables = new KeyTables(sql);
-    this.#lastChange = this.#tables.lastChange();
-    this.#lastFlushed = this.#lastChange;
+    this.#cache = new KeyCache(this.#tables, this.#log, limits);
+    this.#lastChange = this.#log.lastWritten;
   }
 
   /** Revision of the newest change, deletions included; 0 when there was none. */
@@ -54,39 +56,35 @@ export class KeySpace {
   /** The same among keys that begin with `prefix`; takes time in proportion to their number. */
   lastChangeUnder(prefix: string): number {
     let last = this.#tables.lastChangeUnder(encodeKey(prefix, true));
-    for (const change of this.#changedUnder(prefix)) last = Math.max(last, change.revision);
+    for (const record of this.#cache.dirtyUnder(prefix)) last = Math.max(last, record.revision);
     return last;
   }
 
-  find(key: string): KeySlot {
-    const newer = this.#staged.get(key) ?? this.#memtable.get(key);
-    if (newer !== undefined) return { key, keyBytes: newer.keyBytes, head: newer };
-    const recent = this.#recent.get(key);
-    if (recent !== undefined) return { key, ...recent };
-    const keyBytes = encodeKey(key);
-    return { key, keyBytes, head: this.#tables.find(keyBytes) };
+  /** The key as it is now. */
+  find(key: string): KeyRecord {
+    return this.#cache.find(key);
   }
 
   /** The keys that are present and begin with `prefix`, in the order of their bytes. */
-  findUnder(prefix: string): KeySlot[] {
-    const flushed = this.#tables.findUnder(encodeKey(prefix, true));
-    return overlay<KeyState>(flushed, this.#changedUnder(prefix)).map((state) => ({
-      key: state.key,
-      keyBytes: state.keyBytes,
-      head: state,
-    }));
+  findUnder(prefix: string): KeyRecord[] {
+    const written = this.#tables.findUnder(encodeKey(prefix, true));
+    const present = overlay<KeyState>(written, this.#cache.dirtyUnder(prefix));
+    return present.map((state) => (state instanceof KeyRecord ? state : this.#cache.recordOf(state)));
   }
 
   /** The key with its value; null when absent. */
   read(key: string): KeyValue | null {
-    const newer = this.#staged.get(key) ?? this.#memtable.get(key);
-    if (newer === undefined) return this.#tables.read(encodeKey(key));
-    return isDeleted(newer) ? null : newer;
+    const record = this.#cache.held(key);
+    if (record === undefined) return this.#tables.read(encodeKey(key));
+    if (isDeleted(record)) return null;
+    const state = record.snapshot();
+    return "value" in state ? state : { ...state, value: this.#tables.readValue(state) };
   }
 
   /** The keys under a prefix as they are now, in pages read as they are asked for; `scan` says how that can be. */
   scan(prefix: string): Generator<KeyState[], void> {
-    return scan(this.#tables, this.#changedUnder(prefix), prefix, this.#lastChange);
+    const newest = this.#cache.dirtyUnder(prefix).map((record) => record.snapshot());
+    return scan(this.#tables, this.#log, newest, prefix, this.#lastChange);
   }
 
   /** The values of a page that `scan` gave. */
@@ -99,107 +97,103 @@ export class KeySpace {
     const prefixBytes = encodeKey(prefix, true);
     if (this.#lastChange <= revision) return false;
     for (let at = this.#unflushed.length - 1; at >= 0; at--) {
-      const change = this.#unflushed[at] as Change;
-      if (change.revision <= revision) return false;
-      if (change.key.startsWith(prefix)) return true;
+      if (this.#unflushedRevisions[at]! <= revision) return false;
+      if (this.#unflushed[at]!.key.startsWith(prefix)) return true;
     }
-    return this.#tables.hasChangedUnder(prefixBytes, revision, this.#lastFlushed);
+    const { lastWritten } = this.#log;
+    if (lastWritten <= revision) return false;
+    if (lastWritten - revision <= FEW_REVISIONS) return this.#log.hasChangedUnder(prefixBytes, revision);
+    if (this.#cache.dirtyUnder(prefix).some((record) => record.revision > revision)) return true;
+    return this.#tables.hasChangedUnder(prefixBytes, revision);
   }
 
-  /** Stages a value that lies at `valueOffset` in the body of entry `revision`. */
-  put(revision: number, slot: KeySlot, value: Uint8Array, valueOffset: number, flags: number): void {
-    const { key, keyBytes } = slot;
-    const previous = isPresent(slot) ? slot.head : null;
-    this.#staged.set(key, {
-      key,
-      keyBytes,
-      revision,
-      valueOffset,
-      valueLength: value.length,
-      createRevision: previous?.createRevision ?? revision,
-      version: (previous?.version ?? 0) + 1,
-      flags,
-      previousRevision: this.#previousRevision(revision, slot),
-      value,
-    });
+  /** Whatever is changed from now on can be taken back, until it is committed. */
+  keepForRollback(): void {
+    this.#saved = [];
+  }
+
+  /** Stages a value of `length` bytes that lies at `offset` in `body`, that of entry `revision`. */
+  put(
+    revision: number,
+    record: KeyRecord,
+    body: Uint8Array,
+    offset: number,
+    length: number,
+    flags: number,
+  ): void {
+    this.#stage(revision, record);
+    if (record.version === 0) record.createRevision = revision;
+    record.version++;
+    record.valueOffset = offset;
+    record.valueLength = length;
+    record.flags = flags;
+    record.body = body;
   }
 
   /** Stages a deletion. */
-  delete(revision: number, slot: KeySlot): void {
-    const { key, keyBytes } = slot;
-    this.#staged.set(key, {
-      key,
-      keyBytes,
-      revision,
-      valueOffset: 0,
-      valueLength: 0,
-      createRevision: 0,
-      version: 0,
-      flags: 0,
-      previousRevision: this.#previousRevision(revision, slot),
-      value: NO_VALUE,
-    });
+  delete(revision: number, record: KeyRecord): void {
+    this.#stage(revision, record);
+    record.createRevision = 0;
+    record.version = 0;
+    record.valueOffset = 0;
+    record.valueLength = 0;
+    record.flags = 0;
+    record.body = NO_VALUE;
   }
 
   /** Makes what is staged, all of one revision, the newest state. */
   commit(revision: number): void {
-    if (this.#staged.size === 0) return;
-    for (const [key, change] of this.#staged) {
-      this.#memtable.set(key, change);
-      this.#unflushed.push(change);
+    this.#saved = null;
+    const changed = this.#staged;
+    if (changed.length === 0) return;
+    this.#staged = [];
+    for (const record of changed) {
+      this.#log.add(record);
+      this.#unflushed.push(record);
+      this.#unflushedRevisions.push(revision);
     }
-    const changed = this.subscriptions.isEmpty ? [] : [...this.#staged.keys()];
-    this.#staged.clear();
     this.#lastChange = revision;
-    for (const key of changed) this.subscriptions.notify(key);
+    if (this.subscriptions.isEmpty) return;
+    for (const { key } of changed) this.subscriptions.notify(key);
   }
 
-  /** Forgets what is staged. */
+  /** Makes everything as it was at `keepForRollback`. */
   rollback(): void {
-    this.#staged.clear();
-  }
-
-  /** Writes what was committed to the tables, in the caller's transaction, and forgets it here. */
-  flush(): void {
-    this.#tables.write(this.#unflushed);
-    for (const change of this.#memtable.values()) this.#remember(change);
-    this.#unflushed.length = 0;
-    this.#lastFlushed = this.#lastChange;
-    this.#memtable.clear();
-  }
-
-  /** Its tables are changed through this object alone, so what is remembered of them stays true. */
-  #remember({ key, keyBytes, revision, createRevision, version }: Change): void {
-    this.#recent.delete(key);
-    this.#recent.set(key, { keyBytes, head: { revision, createRevision, version } });
-    if (this.#recent.size <= MOST_RECENT) return;
-    for (const oldest of this.#recent.keys()) {
-      this.#recent.delete(oldest);
-      break;
+    const saved = this.#saved ?? [];
+    this.#saved = null;
+    this.#staged = [];
+    while (saved.length > 0) {
+      const { record, fields } = saved.pop()!;
+      this.#cache.takeBack(record, fields);
     }
+  }
+
+  /** Writes what was committed to the tables, in the caller's transaction, and lets go of values. */
+  flush(): void {
+    this.#log.write();
+    // From now on they are read from the log's own table.
+    for (const record of this.#unflushed) record.body = null;
+    this.#cache.writeSome(this.#unflushed.length);
+    this.#unflushed = [];
+    this.#unflushedRevisions = [];
   }
 
   /** An entry that changes a key twice leaves one change, which goes on from the state before the entry. */
-  #previousRevision(revision: number, { key, head }: KeySlot): number {
-    if (head === null) return 0;
-    return head.revision === revision ? (this.#staged.get(key)?.previousRevision ?? 0) : head.revision;
-  }
-
-  /** What is in memory under a prefix, deletions included, in order. */
-  #changedUnder(prefix: string): Change[] {
-    const changes = new Map<string, Change>();
-    for (const layer of [this.#memtable, this.#staged]) {
-      for (const [key, change] of layer) if (key.startsWith(prefix)) changes.set(key, change);
-    }
-    return [...changes.values()].sort((a, b) => compareBytes(a.keyBytes, b.keyBytes));
+  #stage(revision: number, record: KeyRecord): void {
+    if (record.revision === revision) return;
+    this.#saved?.push(record.save());
+    record.previousRevision = record.revision;
+    record.revision = revision;
+    this.#staged.push(record);
+    this.#cache.addDirty(record);
   }
 }
 
-export function isPresent(slot: KeySlot): slot is KeySlot & { readonly head: KeyHead } {
-  return slot.head !== null && !isDeleted(slot.head);
+export function isPresent(record: KeyRecord): boolean {
+  return record.version > 0;
 }
 
 /** What `cas` is compared with: 0 for an absent key. */
-export function modifyIndex(slot: KeySlot): number {
-  return isPresent(slot) ? slot.head.revision : 0;
+export function modifyIndex(record: KeyRecord): number {
+  return record.version > 0 ? record.revision : 0;
 }

@@ -27,8 +27,8 @@ export interface KeyValue extends KeyState {
   readonly value: Uint8Array;
 }
 
-/** A state that is not in the tables yet; its value is a view of the entry's body. */
-export interface Change extends KeyValue {
+/** A state as the log of changes has it. */
+export interface Change extends KeyState {
   /** The revision of the key's state before this entry, a deletion included; 0 when it never had one. */
   readonly previousRevision: number;
 }

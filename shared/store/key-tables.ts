@@ -1,16 +1,16 @@
 import { invariant } from "../errors.ts";
 import type { SqlBinding, SqlStorage } from "../storage/port.ts";
-import type { Change, KeyHead, KeyState, KeyValue } from "./key-state.ts";
+import type { KeyState, KeyValue } from "./key-state.ts";
 import { endOfPrefix } from "./keys.ts";
 
 /**
- * `keys` holds the newest state of every key that ever was, deletions (version 0) included; `changes` holds every
- * state, one row for a key and an entry, chained by `previous_revision`. Neither holds a value: both point into
- * `entries.body`, the row of the log, by revision (= entries.idx), offset and length.
+ * `keys` holds one state of every key that ever was, deletions (version 0) included: the newest one, but for the keys
+ * that were changed by segments after `keys_written.segment`; for those, one that is not newer than the newest. Who
+ * knows both, knows the newest state of each. It holds no values: states point into `entries.body`, the row of the log,
+ * by revision (= entries.idx), offset and length.
  *
- * Keys are BLOBs of UTF-8, so they sort by their bytes. `changes` is clustered by revision: writing to it appends,
- * and what happened after a revision is one range. There is no index by key on it: a deleted key keeps its row in
- * `keys`, which makes the last change of a key one look-up and that of a prefix one range, and costs nothing a put.
+ * Keys are BLOBs of UTF-8, so they sort by their bytes. There is no index of changes by key: a deleted key keeps its
+ * row, which makes the last change of a key one look-up and that of a prefix one range, and costs nothing a put.
  */
 const TABLES = `
   CREATE TABLE IF NOT EXISTS keys (
@@ -22,63 +22,52 @@ const TABLES = `
     version INTEGER NOT NULL,
     flags INTEGER NOT NULL
   ) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS changes (
-    revision INTEGER NOT NULL,
-    key BLOB NOT NULL,
-    previous_revision INTEGER NOT NULL,
-    value_offset INTEGER NOT NULL,
-    value_length INTEGER NOT NULL,
-    create_revision INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    flags INTEGER NOT NULL,
-    PRIMARY KEY (revision, key)
-  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS keys_written (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    segment INTEGER NOT NULL
+  );
 `;
 
 const STATE = "key, revision, value_offset, value_length, create_revision, version, flags";
 const VALUE = `(
   SELECT substr(entries.body, keys.value_offset + 1, keys.value_length) FROM entries WHERE entries.idx = keys.revision
 ) AS value`;
-const FIND = "SELECT revision, create_revision, version FROM keys WHERE key = ?";
+const FIND = `SELECT ${STATE} FROM keys WHERE key = ?`;
 const READ = `SELECT ${STATE}, ${VALUE} FROM keys WHERE key = ? AND version > 0`;
 const FIND_RANGE = `SELECT ${STATE} FROM keys WHERE key >= ? AND key < ? AND version > 0 ORDER BY key`;
 /** A key that was deleted by then, and not touched since, is passed over: there may be very many. */
 const FIND_PAGE = `
   SELECT ${STATE} FROM keys WHERE key >= ? AND key < ? AND (version > 0 OR revision > ?) ORDER BY key LIMIT ?`;
-const FIND_PREVIOUS = "SELECT previous_revision FROM changes WHERE revision = ? AND key = ?";
-const FIND_CHANGE = `SELECT ${STATE} FROM changes WHERE revision = ? AND key = ?`;
 const READ_BODY = "SELECT body FROM entries WHERE idx = ?";
 const READ_VALUE = "SELECT substr(body, ? + 1, ?) AS value FROM entries WHERE idx = ?";
-const LAST_CHANGE = "SELECT coalesce(max(revision), 0) AS revision FROM changes";
 const LAST_CHANGE_IN_RANGE =
   "SELECT coalesce(max(revision), 0) AS revision FROM keys WHERE key >= ? AND key < ?";
 const CHANGED_KEY_IN_RANGE =
   "SELECT 1 AS found FROM keys WHERE key >= ? AND key < ? AND revision > ? LIMIT 1";
-const CHANGE_IN_RANGE = "SELECT 1 AS found FROM changes WHERE key >= ? AND key < ? AND revision > ? LIMIT 1";
-/** Up to so many revisions it is sooner to look through what changed than through all keys of a prefix. */
-const FEW_REVISIONS = 1000;
+const WRITTEN = "SELECT segment FROM keys_written";
+const SET_WRITTEN = "INSERT OR REPLACE INTO keys_written (id, segment) VALUES (1, ?)";
 
-/** `keys` follows from the new rows of `changes`: max() picks, of each key's rows, the one the other columns come from. */
-const UPDATE_KEYS = `
-  INSERT OR REPLACE INTO keys
-  SELECT key, max(revision), value_offset, value_length, create_revision, version, flags
-  FROM changes WHERE revision >= ? GROUP BY key`;
-
-const CHANGE_COLUMNS = 8;
+const COLUMNS = 7;
 /** The platform allows 100 bindings in a statement. */
-const CHANGES_PER_INSERT = Math.floor(100 / CHANGE_COLUMNS);
-const CHANGE_ROW = `(${Array(CHANGE_COLUMNS).fill("?").join(",")})`;
+const KEYS_PER_INSERT = Math.floor(100 / COLUMNS);
+const KEY_ROW = `(${Array(COLUMNS).fill("?").join(",")})`;
 /** By number of rows: constant texts, so that the storage can keep them prepared. */
-const INSERT_CHANGES = Array.from(
-  { length: CHANGES_PER_INSERT + 1 },
-  (_, rows) => `INSERT INTO changes VALUES ${Array(rows).fill(CHANGE_ROW).join(",")}`,
+const PUT_KEYS = Array.from(
+  { length: KEYS_PER_INSERT + 1 },
+  (_, rows) => `INSERT OR REPLACE INTO keys (${STATE}) VALUES ${Array(rows).fill(KEY_ROW).join(",")}`,
 );
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-// Types, not interfaces: rows must have the index signature of the port.
-type HeadRow = { revision: number; create_revision: number; version: number };
-type StateRow = HeadRow & { key: ArrayBuffer; value_offset: number; value_length: number; flags: number };
+export type StateRow = {
+  key: ArrayBuffer;
+  revision: number;
+  value_offset: number;
+  value_length: number;
+  create_revision: number;
+  version: number;
+  flags: number;
+};
 type ValueRow = StateRow & { value: ArrayBuffer | null };
 
 /** The store's tables, by the statements it needs. Needs the log's table `entries (idx, body, …)` to read values. */
@@ -92,10 +81,8 @@ export class KeyTables {
   }
 
   /** The newest state, a deletion included; null when the key never was. */
-  find(keyBytes: Uint8Array): KeyHead | null {
-    for (const row of this.#sql.exec<HeadRow>(FIND, keyBytes)) {
-      return { revision: row.revision, createRevision: row.create_revision, version: row.version };
-    }
+  find(keyBytes: Uint8Array): KeyState | null {
+    for (const row of this.#sql.exec<StateRow>(FIND, keyBytes)) return toState(row);
     return null;
   }
 
@@ -116,16 +103,6 @@ export class KeyTables {
    */
   findPage(from: Uint8Array, end: Uint8Array, revision: number, limit: number): KeyState[] {
     return this.#sql.exec<StateRow>(FIND_PAGE, from, end, revision, limit).toArray().map(toState);
-  }
-
-  /** The key's state as of `revision`, given a `later` revision that changed it; null when it had none. */
-  findAt(keyBytes: Uint8Array, later: number, revision: number): KeyState | null {
-    let at = later;
-    while (at > revision) {
-      at = this.#sql.exec<{ previous_revision: number }>(FIND_PREVIOUS, at, keyBytes).one().previous_revision;
-    }
-    if (at === 0) return null;
-    return toState(this.#sql.exec<StateRow>(FIND_CHANGE, at, keyBytes).one());
   }
 
   /** The value that a state points at. */
@@ -154,51 +131,50 @@ export class KeyTables {
     );
   }
 
-  /** Revision of the newest change; 0 when there was none. */
-  lastChange(): number {
-    return this.#sql.exec<{ revision: number }>(LAST_CHANGE).one().revision;
-  }
-
-  /** The same among keys that begin with `prefix`, deleted ones included. */
+  /** The last change among keys that begin with `prefix`, deleted ones included; 0 when there is none. */
   lastChangeUnder(prefix: Uint8Array): number {
     return this.#sql.exec<{ revision: number }>(LAST_CHANGE_IN_RANGE, prefix, endOfPrefix(prefix)).one()
       .revision;
   }
 
-  /** Whether any of these keys has changed after `revision`; `last` is the newest revision in the tables. */
-  hasChangedUnder(prefix: Uint8Array, revision: number, last: number): boolean {
-    if (last <= revision) return false;
-    const query = last - revision <= FEW_REVISIONS ? CHANGE_IN_RANGE : CHANGED_KEY_IN_RANGE;
-    return this.#sql.exec(query, prefix, endOfPrefix(prefix), revision).toArray().length > 0;
+  /** Whether any of these keys has a state newer than `revision` here. */
+  hasChangedUnder(prefix: Uint8Array, revision: number): boolean {
+    return this.#sql.exec(CHANGED_KEY_IN_RANGE, prefix, endOfPrefix(prefix), revision).toArray().length > 0;
   }
 
-  /** Writes changes, of revisions that are all newer than what is there, in the caller's transaction. */
-  write(changes: readonly Change[]): void {
-    const first = changes[0];
-    if (first === undefined) return;
-    for (let from = 0; from < changes.length; from += CHANGES_PER_INSERT) {
+  /** The newest segment of changes whose every key has been written here since; 0 at first. */
+  writtenSegment(): number {
+    const [row] = this.#sql.exec<{ segment: number }>(WRITTEN).toArray();
+    return row?.segment ?? 0;
+  }
+
+  setWrittenSegment(segment: number): void {
+    this.#sql.exec(SET_WRITTEN, segment);
+  }
+
+  /** Writes states over what is there, in the caller's transaction. */
+  write(states: readonly KeyState[], from: number, end: number): void {
+    for (let first = from; first < end; first += KEYS_PER_INSERT) {
       const bindings: SqlBinding[] = [];
-      const end = Math.min(from + CHANGES_PER_INSERT, changes.length);
-      for (let at = from; at < end; at++) {
-        const change = changes[at]!;
+      const behind = Math.min(first + KEYS_PER_INSERT, end);
+      for (let at = first; at < behind; at++) {
+        const state = states[at]!;
         bindings.push(
-          change.revision,
-          change.keyBytes,
-          change.previousRevision,
-          change.valueOffset,
-          change.valueLength,
-          change.createRevision,
-          change.version,
-          change.flags,
+          state.keyBytes,
+          state.revision,
+          state.valueOffset,
+          state.valueLength,
+          state.createRevision,
+          state.version,
+          state.flags,
         );
       }
-      this.#sql.exec(INSERT_CHANGES[end - from]!, ...bindings);
+      this.#sql.exec(PUT_KEYS[behind - first]!, ...bindings);
     }
-    this.#sql.exec(UPDATE_KEYS, first.revision);
   }
 }
 
-function toState(row: StateRow): KeyState {
+export function toState(row: StateRow): KeyState {
   const keyBytes = new Uint8Array(row.key);
   return {
     key: decoder.decode(keyBytes),

@@ -9,7 +9,9 @@ import type { CommandResult } from "./apply-command.ts";
 import { applyCommand } from "./apply-command.ts";
 import { applyOperations } from "./apply-operations.ts";
 import { acceptCommand } from "./commands.ts";
+import { convertChanges } from "./convert-changes.ts";
 import { describeCommand } from "./describe.ts";
+import type { KeySpaceLimits } from "./key-cache.ts";
 import { KeySpace } from "./key-space.ts";
 import type { KeyState, KeyValue } from "./key-state.ts";
 import { encodeKey } from "./keys.ts";
@@ -45,11 +47,20 @@ export type ApplyResult = CommandResult | BatchResult | Refusal;
  * then and stay for as long as a key points at it.
  */
 export class KeyValueStore implements StateMachine {
+  readonly #limits: KeySpaceLimits | undefined;
   #space!: KeySpace;
   #applied = 0;
 
+  /** `limits`: when its table of keys is brought up to date. */
+  constructor(limits?: KeySpaceLimits) {
+    this.#limits = limits;
+  }
+
   open(storage: DurableStorage, applied: number): void {
-    this.#space = new KeySpace(storage.sql);
+    this.#space = storage.transactionSync(() => {
+      convertChanges(storage.sql);
+      return new KeySpace(storage.sql, this.#limits);
+    });
     this.#applied = applied;
     invariant(
       this.#space.lastChange <= applied,
@@ -132,7 +143,7 @@ export class KeyValueStore implements StateMachine {
 
   /** The same for one key. Throws as `encodeKey` does. */
   lastChangeOf(key: string): number {
-    return this.#space.find(key).head?.revision ?? 0;
+    return this.#space.find(key).revision;
   }
 
   /** The same for all keys that begin with `prefix`; takes time in proportion to their number. */

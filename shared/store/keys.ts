@@ -18,12 +18,17 @@ export function checkKeySize(key: string): void {
  * holds half a surrogate pair, which UTF-8 cannot carry, and `key-too-large` 413 beyond MAX_KEY_BYTES.
  */
 export function encodeKey(key: string, mayBeEmpty = false): Uint8Array<ArrayBuffer> {
+  checkKey(key, mayBeEmpty);
+  return encoder.encode(key);
+}
+
+/** Throws as `encodeKey` does. */
+export function checkKey(key: string, mayBeEmpty: boolean): void {
   if (key === "" && !mayBeEmpty) throw emptyKey();
   if (!key.isWellFormed()) {
     throw new RaftLiteError("bad-key", "the key is not well-formed Unicode", { status: 400 });
   }
   checkKeySize(key);
-  return encoder.encode(key);
 }
 
 /** The same rules for a key that came as UTF-8, and was decoded as such: only its length can still be wrong. */

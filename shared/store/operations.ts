@@ -1,6 +1,6 @@
 import { RaftLiteError } from "../errors.ts";
 import { ByteReader, ByteWriter, decodeKey } from "./bytes.ts";
-import { checkEncodedKey, encodeKey } from "./keys.ts";
+import { checkEncodedKey, checkKey } from "./keys.ts";
 
 /** Schema number of a list of key-value operations in binary; the layout is at `encodeOperations`. */
 export const OPERATIONS_SCHEMA = 2;
@@ -29,20 +29,30 @@ export interface DeleteOperation {
 export type Operation = PutOperation | DeleteOperation;
 
 /** Operations of one entry, in their order: each sees what the ones before it did. */
-export interface Batch<Item extends Operation = Operation> {
+export interface Batch<Item = Operation> {
   /** All or none: when one is refused, none has taken place. */
   readonly atomic: boolean;
   readonly operations: readonly Item[];
 }
 
-/** An operation out of an entry: a value is a view of the entry's bytes, and it is known where it lies in them. */
-export type PlacedOperation = (PutOperation & { readonly valueOffset: number }) | DeleteOperation;
+/** A put whose value is the UTF-8 of well-formed text. */
+export type TextPut = Omit<PutOperation, "value"> & { readonly value: string };
+
+/** A put out of an entry, which knows where its value lies in the entry's bytes. */
+export type PlacedPut = Omit<PutOperation, "value"> & {
+  readonly valueOffset: number;
+  readonly valueLength: number;
+};
+export type PlacedOperation = PlacedPut | DeleteOperation;
 
 const ATOMIC = 1;
 const PUT = 1;
 const DELETE = 2;
 const HAS_CAS = 0x10;
 const RECURSE = 0x20;
+
+/** Of one list at a time: nothing is awaited within. */
+const writer = new ByteWriter();
 
 /**
  * The bytes of a batch: flags and kinds are single bytes, other numbers LEB128 varints in their shortest form.
@@ -55,27 +65,54 @@ const RECURSE = 0x20;
  * Throws RaftLiteError `bad-operation` 400, `bad-key` 400, `key-too-large` 413; `details.operation` is the position
  * of the bad one.
  */
-export function encodeOperations(batch: Batch): Uint8Array {
-  checkCount(batch.operations.length);
-  const writer = new ByteWriter();
-  writer.byte(batch.atomic ? ATOMIC : 0);
-  writer.varint(batch.operations.length);
-  batch.operations.forEach((operation, position) => {
-    const key = checkOperation(operation, position);
-    const kind = operation.type === "put" ? PUT : operation.recurse ? DELETE | RECURSE : DELETE;
-    writer.byte(operation.cas === null ? kind : kind | HAS_CAS);
-    writer.sized(key);
-    if (operation.cas !== null) writer.varint(operation.cas);
-    if (operation.type === "put") {
-      writer.varint(operation.flags);
-      writer.sized(operation.value);
+export function encodeOperations(batch: Batch<Operation | TextPut>): Uint8Array {
+  const { atomic, operations } = batch;
+  checkCount(operations.length);
+  try {
+    writer.byte(atomic ? ATOMIC : 0);
+    writer.varint(operations.length);
+    for (let position = 0; position < operations.length; position++) {
+      writeOperation(operations[position]!, position);
     }
-  });
-  return writer.finish();
+    return writer.finish();
+  } finally {
+    writer.clear();
+  }
 }
 
-/** The inverse of `encodeOperations`; accepts nothing else. Throws as it does. */
-export function decodeOperations(bytes: Uint8Array): Batch<PlacedOperation> {
+function writeOperation(operation: Operation | TextPut, position: number): void {
+  const { type, key, cas } = operation;
+  checkNumbers(cas, type === "put" ? operation.flags : 0, isRecursive(operation), position);
+  try {
+    checkKey(key, isRecursive(operation));
+  } catch (error) {
+    throw placed(error, position);
+  }
+  const kind = type === "put" ? PUT : operation.recurse ? DELETE | RECURSE : DELETE;
+  writer.byte(cas === null ? kind : kind | HAS_CAS);
+  writer.sizedText(key);
+  if (cas !== null) writer.varint(cas);
+  if (type === "delete") return;
+  writer.varint(operation.flags);
+  if (typeof operation.value === "string") writer.sizedText(operation.value);
+  else writer.sized(operation.value);
+}
+
+/** The inverse of `encodeOperations`, values being views of `bytes`; accepts nothing else. Throws as it does. */
+export function decodeOperations(bytes: Uint8Array): Batch {
+  const { atomic, operations } = placeOperations(bytes);
+  return {
+    atomic,
+    operations: operations.map((operation) => {
+      if (operation.type === "delete") return operation;
+      const { valueOffset, valueLength, ...rest } = operation;
+      return { ...rest, value: bytes.subarray(valueOffset, valueOffset + valueLength) };
+    }),
+  };
+}
+
+/** The same, with the places of values in `bytes` instead of the values. */
+export function placeOperations(bytes: Uint8Array): Batch<PlacedOperation> {
   const reader = new ByteReader(bytes);
   const flags = reader.byte();
   const count = reader.varint();
@@ -88,14 +125,26 @@ export function decodeOperations(bytes: Uint8Array): Batch<PlacedOperation> {
   return { atomic: flags === ATOMIC, operations };
 }
 
+export function isRecursive(operation: {
+  readonly type: "put" | "delete";
+  readonly recurse?: boolean;
+}): boolean {
+  return operation.type === "delete" && operation.recurse === true;
+}
+
 function readOperation(reader: ByteReader, position: number): PlacedOperation {
   const kind = reader.byte();
-  const { bytes: keyBytes } = reader.sized();
+  const keyBytes = reader.sized();
   const key = decodeKey(keyBytes);
   const cas = kind & HAS_CAS ? reader.varint() : null;
   const operation = readRest(reader, kind, key, cas);
-  checkNumbers(operation, position);
-  placed(position, () => checkEncodedKey(keyBytes, operation.type === "delete" && operation.recurse));
+  const recurse = isRecursive(operation);
+  checkNumbers(cas, operation.type === "put" ? operation.flags : 0, recurse, position);
+  try {
+    checkEncodedKey(keyBytes, recurse);
+  } catch (error) {
+    throw placed(error, position);
+  }
   return operation;
 }
 
@@ -103,8 +152,8 @@ function readRest(reader: ByteReader, kind: number, key: string, cas: number | n
   switch (kind & ~HAS_CAS) {
     case PUT: {
       const flags = reader.varint();
-      const { bytes: value, offset: valueOffset } = reader.sized();
-      return { type: "put", key, value, flags, cas, valueOffset };
+      const valueLength = reader.varint();
+      return { type: "put", key, flags, cas, valueOffset: reader.skip(valueLength), valueLength };
     }
     case DELETE:
       return { type: "delete", key, recurse: false, cas };
@@ -120,36 +169,21 @@ function checkCount(count: number): void {
   if (count > MAX_OPERATIONS) throw badOperation(`there are more than ${MAX_OPERATIONS} operations`);
 }
 
-/** Returns the UTF-8 of the operation's key. */
-function checkOperation(operation: Operation, position: number): Uint8Array {
-  checkNumbers(operation, position);
-  return placed(position, () => encodeKey(operation.key, operation.type === "delete" && operation.recurse));
-}
-
-function checkNumbers(operation: Operation, position: number): void {
-  const recurse = operation.type === "delete" && operation.recurse;
-  if (operation.cas !== null && !isIndex(operation.cas)) {
+function checkNumbers(cas: number | null, flags: number, recurse: boolean, position: number): void {
+  if (cas !== null && !isIndex(cas)) {
     throw badOperation("cas is not a whole number from 0 to 2^53-1", position);
   }
-  if (recurse && operation.cas !== null) {
-    throw badOperation("cas and recurse cannot stand in one operation", position);
-  }
-  if (operation.type === "put" && !isIndex(operation.flags)) {
-    throw badOperation("flags is not a whole number from 0 to 2^53-1", position);
-  }
+  if (recurse && cas !== null) throw badOperation("cas and recurse cannot stand in one operation", position);
+  if (!isIndex(flags)) throw badOperation("flags is not a whole number from 0 to 2^53-1", position);
 }
 
-/** What `check` refuses is said of the operation at `position`. */
-function placed<Result>(position: number, check: () => Result): Result {
-  try {
-    return check();
-  } catch (error) {
-    if (!(error instanceof RaftLiteError)) throw error;
-    throw new RaftLiteError(error.code, `operation ${position}: ${error.message}`, {
-      status: error.status,
-      details: { operation: position },
-    });
-  }
+/** What was refused is said of the operation at `position`. */
+function placed(error: unknown, position: number): unknown {
+  if (!(error instanceof RaftLiteError)) return error;
+  return new RaftLiteError(error.code, `operation ${position}: ${error.message}`, {
+    status: error.status,
+    details: { operation: position },
+  });
 }
 
 function isIndex(value: number): boolean {

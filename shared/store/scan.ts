@@ -1,4 +1,5 @@
-import type { Change, KeyState } from "./key-state.ts";
+import type { ChangeLog } from "./change-log.ts";
+import type { KeyState } from "./key-state.ts";
 import { isDeleted, overlay } from "./key-state.ts";
 import type { KeyTables } from "./key-tables.ts";
 import { compareBytes, encodeKey, endOfPrefix } from "./keys.ts";
@@ -11,12 +12,13 @@ const PAGE_ROWS = 256;
  * in pages. They are read as they are asked for, and writes may go on meanwhile: whatever has come later is passed over,
  * along the chain that leads from every state of a key to the one before.
  *
- * `unflushed`: the newest changes under the prefix, in order, as far as they are not in the tables at the time of the
- * call. Throws as `encodeKey` does.
+ * `newest`: the newest states under the prefix, in order, of those keys that the table has an older one of at the time of
+ * the call. Throws as `encodeKey` does.
  */
 export function* scan(
   tables: KeyTables,
-  unflushed: readonly Change[],
+  log: ChangeLog,
+  newest: readonly KeyState[],
   prefix: string,
   revision: number,
 ): Generator<KeyState[], void> {
@@ -28,21 +30,32 @@ export function* scan(
     const last = page.length < PAGE_ROWS ? undefined : page.at(-1);
     const upTo = last === undefined ? end : next(last.keyBytes);
     const first = merged;
-    while (merged < unflushed.length && compareBytes(unflushed[merged]!.keyBytes, upTo) < 0) merged++;
-    yield overlay<KeyState>(statesAt(tables, page, revision), unflushed.slice(first, merged));
+    while (merged < newest.length && compareBytes(newest[merged]!.keyBytes, upTo) < 0) merged++;
+    yield overlay(statesAt(log, page, revision), newest.slice(first, merged));
     if (last === undefined) return;
     from = upTo;
   }
 }
 
-/** Where the keys of newest states stood at `revision`; those that were absent then are left out. */
-function statesAt(tables: KeyTables, newest: readonly KeyState[], revision: number): KeyState[] {
+/** Where the keys of a page stood at `revision`; those that were absent then are left out. */
+function statesAt(log: ChangeLog, page: readonly KeyState[], revision: number): KeyState[] {
   const states: KeyState[] = [];
-  for (const state of newest) {
-    const then = state.revision <= revision ? state : tables.findAt(state.keyBytes, state.revision, revision);
+  for (const state of page) {
+    const then = stateAt(log, state, revision);
     if (then !== null && !isDeleted(then)) states.push(then);
   }
   return states;
+}
+
+/** null: there was none. */
+function stateAt(log: ChangeLog, state: KeyState, revision: number): KeyState | null {
+  if (state.revision <= revision) return state;
+  let change = log.find(state.revision, state.keyBytes);
+  while (change.revision > revision) {
+    if (change.previousRevision === 0) return null;
+    change = log.find(change.previousRevision, state.keyBytes);
+  }
+  return change;
 }
 
 /** The first byte string after `key`. */

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -144,6 +144,26 @@ describe("a node's process", () => {
       expect(node.stdout()).toBe("");
       expect(node.stderr()).toMatch(/^raft-lite: [^\n]*\n$/);
     }
+  });
+
+  test.each([
+    ["a token alone", ["token"], 1],
+    ["a token and a secret", ["token", "secret"], 0],
+    ["a secret alone", ["secret"], 0],
+  ])("with %s warns of what that does not guard", async (_what, files, warnings) => {
+    const flags = files.flatMap((name) => {
+      const file = join(directory, `${name}-file`);
+      writeFileSync(file, "a-word\n");
+      return [`--${name}-file`, file];
+    });
+    const node = runNode(0, ...flags);
+    await says(node, "Became Leader");
+    node.child.kill("SIGTERM");
+    expect(await node.ended).toBe(0);
+    expect(
+      node.stderr().match(/^warning: a token alone keeps nobody out.* --secret-file$/gm) ?? [],
+    ).toHaveLength(warnings);
+    expect(node.stderr()).not.toContain("a-word");
   });
 
   test("outlives whoever read its log", async () => {

@@ -8,8 +8,9 @@ export class RawClient {
   #ended = false;
   readonly #waiting = new Set<() => void>();
 
-  constructor(port: number) {
-    this.socket = connect(port, "127.0.0.1");
+  /** `closes: false`: it keeps its side open when the server has closed the other. */
+  constructor(port: number, { closes = true } = {}) {
+    this.socket = connect({ port, host: "127.0.0.1", allowHalfOpen: !closes });
     this.socket.setEncoding("latin1");
     this.socket.on("data", (text: string) => {
       this.#received += text;

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
-import type { ExchangeRequest } from "../../shared/node/wire.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../../shared/node/wire.ts";
 import { decodeRequest, encodeExchange } from "../../shared/node/wire.ts";
-import { packExchange, unpackRequest, unpackResponse } from "../../shared/node/wire-packed.ts";
+import { KnownHeads, packExchange, unpackRequest, unpackResponse } from "../../shared/node/wire-packed.ts";
 import { anyExchange } from "./support/arbitrary-messages.ts";
 
 const head = { version: 1, clusterId: "c", id: "A", storeId: "s", to: "http://n" };
@@ -20,14 +20,18 @@ function unpacked(bytes: Uint8Array): ExchangeRequest | null {
   }
 }
 
+function packed({ messages, ...head }: ExchangeRequest | ExchangeResponse): Uint8Array {
+  return packExchange(head, messages);
+}
+
 test("what is sent arrives as it was, and as JSON would have brought it", () => {
   fc.assert(
     fc.property(anyExchange, (exchange) => {
-      const bytes = packExchange(exchange);
+      const bytes = packed(exchange);
       expect(unpackRequest(bytes, "N")).toEqual(exchange);
       expect(unpackRequest(bytes, "N")).toEqual(decodeRequest(encodeExchange(exchange), "N"));
       const { to: _to, toStoreId: _toStoreId, ...response } = exchange;
-      expect(unpackResponse(packExchange(response), "N")).toEqual(response);
+      expect(unpackResponse(packed(response), "N")).toEqual(response);
     }),
     { numRuns: 300 },
   );
@@ -36,7 +40,7 @@ test("what is sent arrives as it was, and as JSON would have brought it", () => 
 test("what stands in other memory before and after it does not matter", () => {
   fc.assert(
     fc.property(anyExchange, (exchange) => {
-      const bytes = packExchange(exchange);
+      const bytes = packed(exchange);
       const larger = new Uint8Array(bytes.length + 20).fill(0xb1);
       larger.set(bytes, 7);
       expect(unpackRequest(larger.subarray(7, 7 + bytes.length), "N")).toEqual(exchange);
@@ -48,7 +52,7 @@ test("what stands in other memory before and after it does not matter", () => {
 test("a part of it is refused, or is the messages that it holds whole", () => {
   fc.assert(
     fc.property(anyExchange, fc.nat(), (exchange, cut) => {
-      const bytes = packExchange(exchange);
+      const bytes = packed(exchange);
       const part = unpacked(bytes.subarray(0, cut % bytes.length));
       if (part !== null) expect(part.messages).toEqual(exchange.messages.slice(0, part.messages.length));
     }),
@@ -62,7 +66,7 @@ test("whatever is changed in it, it is read or refused", () => {
       anyExchange,
       fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1 }),
       (exchange, changes) => {
-        const bytes = packExchange(exchange);
+        const bytes = packed(exchange);
         for (const [at, value] of changes) bytes[at % bytes.length] = value;
         unpacked(bytes);
       },
@@ -71,9 +75,23 @@ test("whatever is changed in it, it is read or refused", () => {
   );
 });
 
+test("who speaks is read anew when it differs in a byte, whatever was read before", () => {
+  const known = new KnownHeads();
+  const others = Array.from({ length: 40 }, (_, at) => ({ ...head, storeId: `s${at}` }));
+  for (const other of [head, ...others, head, ...others.reverse()]) {
+    expect(unpackRequest(packExchange(other, []), "N", known)).toEqual({ ...other, messages: [] });
+  }
+  // The bytes that were read first are the reader's no longer.
+  const bytes = packExchange(head, []);
+  unpackRequest(bytes, "N", known);
+  bytes.fill(0, 5);
+  expect(unpackRequest(packExchange(head, []), "N", known)).toMatchObject(head);
+  expect(() => unpackRequest(bytes, "N", known)).toThrow(RaftLiteError);
+});
+
 test("a message of an unknown kind is passed over", () => {
   const messages = [{ type: "TimeoutNow", from: "A", to: "N", term: 3 }] as const;
-  const bytes = packExchange({ ...head, messages });
+  const bytes = packExchange(head, messages);
   const more = Uint8Array.of(
     ...bytes.subarray(0, kindAt),
     99,
@@ -111,8 +129,18 @@ test("terms that fall along the entries are refused, as in JSON", () => {
     prevLogIndex: 7,
   };
   const rest = { prevLogTerm: 4, leaderCommit: 0, heartbeatMs: 100, round: 1, entries };
-  expect(unpacked(packExchange({ ...head, messages: [{ ...append, ...rest }] }))).toBeNull();
-  expect(
-    unpacked(packExchange({ ...head, messages: [{ ...append, ...rest, entries: [entries[1]!] }] })),
-  ).not.toBeNull();
+  expect(unpacked(packExchange(head, [{ ...append, ...rest }]))).toBeNull();
+  expect(unpacked(packExchange(head, [{ ...append, ...rest, entries: [entries[1]!] }]))).not.toBeNull();
+});
+
+test("a result with an outcome that is not known is never taken for a refusal", () => {
+  const message = { type: "ForwardResponse", from: "A", to: "N", boot: 1, call: 1 } as const;
+  const refused = (reason: string) =>
+    packExchange(head, [{ ...message, results: [{ sequence: 1, outcome: "refused", reason }] }]);
+  const bytes = refused("r");
+  // The outcome is the byte before the length of its reason, which ends the message.
+  const at = bytes.length - 1 - 4 - 1;
+  expect(unpacked(bytes)?.messages).toMatchObject([{ results: [{ outcome: "refused", reason: "r" }] }]);
+  bytes[at] = 99;
+  expect(unpacked(bytes)).toBeNull();
 });

@@ -203,6 +203,16 @@ describe.each(shapes)("%s", (_name, good, carry, required, optional) => {
   });
 });
 
+test("a result with an outcome that is not known is no word on its command; the others count", () => {
+  const results = [
+    { sequence: 1, outcome: "postponed", reason: "not-leader" },
+    { sequence: 2, outcome: "refused", reason: "overloaded" },
+    { sequence: 3, outcome: "applied" },
+  ];
+  const [message] = decode([{ type: "ForwardResponse", boot: 1, call: 1, results }]).messages;
+  expect(message).toMatchObject({ results: [results[1], results[2]] });
+});
+
 describe("what fits no rule of the log", () => {
   test.each<[string, RegExp, Json]>([
     ["terms that fall", /terms of entries rise/, { entries: [command, { ...command, term: 1 }] }],

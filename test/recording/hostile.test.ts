@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { longestLine } from "../../shared/recording/segment-lines.ts";
 import { crc32c } from "../../shared/storage/crc32c.ts";
-import { brokenRules, healthy, judge, MemoryFile } from "./support.ts";
+import { brokenRules, cluster, healthy, judge, MemoryFile, progress, Tape } from "./support.ts";
 
 /** Files that somebody has written who wants verify to fail: they are refused like others that are no recordings. */
 
@@ -41,6 +41,19 @@ test("a line that is nearly too long is a line", async () => {
   expect((await judge(a)).findings).toEqual([]);
   a.pop().add({ event: "failed", code: "x".repeat(longestLine + 2000) });
   expect(brokenRules(await judge(a))).toEqual(["recording-chain"]);
+});
+
+test("more voters than any cluster has are no configuration", async () => {
+  for (const [count, rules] of [
+    [1024, []],
+    [1025, ["recording-chain"]],
+  ] as const) {
+    const voters = Array.from({ length: count }, (_, at) => [`N${at}`, `store${at}`] as const);
+    const configurations = [{ ...cluster, voters }];
+    const entry = { first: 1, last: 1, runs: [[1, 1]] as const, hash: null, configurations };
+    const tape = new Tape("A").open("started").add({ event: "term", term: 1 }, progress(entry));
+    expect(brokenRules(await judge(tape))).toEqual(rules);
+  }
 });
 
 describe("what JSON can hold and no message can", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { crc32c } from "../../shared/storage/crc32c.ts";
+import { crc32c, crc32cOfBody } from "../../shared/storage/crc32c.ts";
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -23,9 +23,9 @@ describe("crc32c", () => {
   });
 
   it("is the same at every length, start and split", () => {
-    const bytes = new Uint8Array(67).map((_, index) => (index * 167 + 13) & 0xff);
+    const bytes = new Uint8Array(180).map((_, index) => (index * 167 + 13) & 0xff);
     for (let from = 0; from < 9; from++) {
-      for (let to = from; to <= bytes.length; to++) {
+      for (let to = from + (from % 2) * 100; to <= bytes.length; to++) {
         const expected = slowly(bytes.subarray(from, to));
         expect(crc32c(bytes.subarray(from, to))).toBe(expected);
         expect(crc32c(bytes, 0, from, to - from)).toBe(expected);
@@ -42,6 +42,15 @@ describe("crc32c", () => {
       const flipped = bytes.slice();
       flipped[bit >> 3]! ^= 1 << (bit & 7);
       expect(crc32c(flipped)).not.toBe(whole);
+    }
+  });
+
+  it("of a body is the same, however long it is, and whatever came before", () => {
+    for (const length of [0, 1, 2047, 2048, 2049, 4096, 27_501, 100_000]) {
+      const body = new Uint8Array(length).map((_, index) => (index * 131) >> 3);
+      for (const before of [0, 1, 12_345, 0x80000000, 0xffffffff]) {
+        expect(crc32cOfBody(body, before)).toBe(crc32c(body, before));
+      }
     }
   });
 });

@@ -85,12 +85,12 @@ describe("LogStore.open", () => {
 
   it("refuses tables of a newer release", () => {
     const { storage } = openA();
-    storage.sql.exec("UPDATE meta SET value = 2, checksum = 0 WHERE key = 'schemaVersion'");
+    storage.sql.exec("UPDATE meta SET value = 3, checksum = 0 WHERE key = 'schemaVersion'");
     storage.sql.exec("ALTER TABLE entries ADD COLUMN surprise");
     const before = dump(storage);
     const attempt = () => LogStore.open(storage, A);
     expect(attempt).toThrow(expect.objectContaining({ code: "storage-too-new" }));
-    expect(attempt).toThrow(/newer Raft Lite \(schema 2.*Run the newer version/);
+    expect(attempt).toThrow(/newer Raft Lite \(schema 3.*Run the newer version/);
     expect(dump(storage)).toEqual(before);
   });
 

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { NodeStorage } from "../../ec2-node/storage.ts";
 import { openNodeStorage } from "../../ec2-node/storage.ts";
@@ -173,6 +173,8 @@ describe("a checkpoint", () => {
       syncs.calls.shift()!.finish();
       await again;
       await untilCheckpoint(storage, syncs);
+      // The next one has begun: the log was measured by its new header, and not by the void one.
+      expect(syncs.calls.map(({ path }) => basename(path))).toEqual(["raft.sqlite"]);
       expect(storage.sql.exec("SELECT count(*) AS n FROM t").one()).toEqual({ n: 2 });
     }, syncs);
   });

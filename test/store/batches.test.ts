@@ -111,7 +111,7 @@ describe("operations", () => {
       expect(value("k")).toBe("4");
       expect(bench.store.get("k")).toMatchObject({ createRevision: 2, modifyRevision: 2, version: 1 });
     });
-    expect(bench.rows("changes", "revision, previous_revision").map(Object.values)).toEqual([
+    expect(bench.changes().map(({ revision, previousRevision }) => [revision, previousRevision])).toEqual([
       [1, 0],
       [2, 1],
     ]);
@@ -160,7 +160,7 @@ describe("operations", () => {
       ]);
       expect(bench.store.lastChange).toBe(2);
     });
-    expect(bench.rows("changes")).toHaveLength(2);
+    expect(bench.changes()).toHaveLength(2);
   });
 
   test("atomic: all hold, all done", () => {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
-import type { Batch, Operation } from "../../shared/store/operations.ts";
-import { decodeOperations, encodeOperations } from "../../shared/store/operations.ts";
+import type { Batch, Operation, PutOperation, TextPut } from "../../shared/store/operations.ts";
+import { decodeOperations, encodeOperations, placeOperations } from "../../shared/store/operations.ts";
 import { del, put, utf8 } from "./support.ts";
 
 const index = fc.maxSafeNat();
@@ -43,6 +43,9 @@ function refusalOf(work: () => unknown): RaftLiteError {
   throw new Error("not refused");
 }
 
+/** With plain numbers for bytes, which are compared sooner. */
+const listed = (item: Operation) => (item.type === "delete" ? item : { ...item, value: [...item.value] });
+
 describe("the encoding", () => {
   test("is this, byte for byte", () => {
     const bytes = encodeOperations({
@@ -67,21 +70,39 @@ describe("the encoding", () => {
         const bytes = encodeOperations(original);
         const decoded = decodeOperations(bytes);
         expect(decoded.atomic).toBe(original.atomic);
-        expect(decoded.operations).toHaveLength(original.operations.length);
-        decoded.operations.forEach((item, position) => {
-          if (item.type === "delete") {
-            expect(item).toEqual(original.operations[position]);
-            return;
-          }
-          const { valueOffset, ...rest } = item;
-          expect({ ...rest, value: [...rest.value] }).toEqual({
-            ...original.operations[position],
-            value: [...bytes.subarray(valueOffset, valueOffset + rest.value.length)],
-          });
-          expect([...rest.value]).toEqual([...(original.operations[position] as typeof rest).value]);
+        expect(decoded.operations.map(listed)).toEqual(original.operations.map(listed));
+        placeOperations(bytes).operations.forEach((item, position) => {
+          if (item.type === "delete") return;
+          const { valueOffset, valueLength } = item;
+          const { value } = original.operations[position] as PutOperation;
+          expect([...bytes.subarray(valueOffset, valueOffset + valueLength)]).toEqual([...value]);
         });
       }),
     );
+  });
+
+  test("text stands for its UTF-8", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 200 }),
+      // Where the number of bytes needs more bytes itself than the number of characters does.
+      fc.constantFrom("ö".repeat(64), "€".repeat(43), "€".repeat(5462), "a".repeat(127), "a".repeat(128)),
+    );
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), (texts) => {
+        const puts = (values: readonly (string | Uint8Array)[]) =>
+          values.map((value, at) => ({ ...put(`k${at}`, ""), value }) as PutOperation | TextPut);
+        expect([...encodeOperations({ atomic: true, operations: puts(texts) })]).toEqual([
+          ...encodeOperations({ atomic: true, operations: puts(texts.map(utf8)) }),
+        ]);
+      }),
+    );
+  });
+
+  test("begins anew after a list that was refused", () => {
+    const good = { atomic: false, operations: [put("k", "v")] };
+    const before = encodeOperations(good);
+    refusalOf(() => encodeOperations({ atomic: true, operations: [put("other", "value"), put("", "v")] }));
+    expect(encodeOperations(good)).toEqual(before);
   });
 
   test("holds as many and as large operations as the limits allow", () => {
@@ -91,7 +112,7 @@ describe("the encoding", () => {
       atomic: false,
       operations: [put("k", new Uint8Array(1_048_576).fill(7))],
     });
-    expect(decodeOperations(large).operations[0]).toMatchObject({ valueOffset: large.length - 1_048_576 });
+    expect(placeOperations(large).operations[0]).toMatchObject({ valueOffset: large.length - 1_048_576 });
   });
 
   test("is read only as it is written: other bytes are refused, and never anything worse", () => {

@@ -9,6 +9,9 @@ import type {
   SqlStorage,
   SqlValue,
 } from "../../shared/storage/port.ts";
+import { ChangeLog } from "../../shared/store/change-log.ts";
+import type { KeySpaceLimits } from "../../shared/store/key-cache.ts";
+import type { Change } from "../../shared/store/key-state.ts";
 import type { ApplyResult } from "../../shared/store/key-value-store.ts";
 import { KeyValueStore } from "../../shared/store/key-value-store.ts";
 import type { Operation } from "../../shared/store/operations.ts";
@@ -113,15 +116,19 @@ export function commandEntry(index: number, schema: number, bytes: Uint8Array): 
 /** A log and the store that it is applied to, the way a node drives them: rows of the log are there before. */
 export class Bench {
   readonly storage: TestStorage;
-  store = new KeyValueStore();
+  store: KeyValueStore;
   /** Index of the last entry in the log. */
   last = 0;
   /** The applied index that was flushed. */
   durable = 0;
   readonly #log: LogEntry[] = [];
+  readonly #limits: KeySpaceLimits;
 
-  constructor(path?: string) {
-    this.storage = new TestStorage(path);
+  /** `limits`: unless they are given, every flush brings the table of keys up to date. */
+  constructor(limits: KeySpaceLimits = { dirtyKeys: 1, dirtyChanges: 1, keysPerFlush: 1e6 }) {
+    this.storage = new TestStorage();
+    this.#limits = limits;
+    this.store = new KeyValueStore(limits);
     this.store.open(this.storage, 0);
   }
 
@@ -155,13 +162,18 @@ export class Bench {
 
   /** Loses the store's memory, opens it again and applies what the log has beyond the flush. Returns the results. */
   crash(): ApplyResult[] {
-    this.store = new KeyValueStore();
+    this.store = new KeyValueStore(this.#limits);
     this.store.open(this.storage, this.durable);
     return this.#log.slice(this.durable).map((entry) => this.store.apply(entry));
   }
 
+  /** The changes that are in the tables, in their order. */
+  changes(): Change[] {
+    return [...new ChangeLog(this.storage.sql).from(1)];
+  }
+
   /** A table's rows, fit for comparison; of all columns when none are named. */
-  rows(table: "keys" | "changes", columns = "*"): Record<string, SqlValue | string>[] {
+  rows(table: "keys" | "change_segments", columns = "*"): Record<string, SqlValue | string>[] {
     return this.storage.database
       .prepare(`SELECT ${columns} FROM ${table}`)
       .all()

@@ -186,6 +186,26 @@ describe("a stream", () => {
     server.close().closeAllConnections();
   });
 
+  test("is done without where something on the way swallows the question", async () => {
+    const asked: string[] = [];
+    const server = createServer((req, res) => {
+      asked.push(req.method ?? "");
+      if (req.method === "POST") res.end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const transport = stage.transport();
+    try {
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      for (let call = 0; call < 3; call++) {
+        expect(await transport.post(address, "{}", 2_000)).toMatchObject({ status: 200, body: "{}" });
+      }
+      // node:http counts an upgrade that nobody takes over as a request.
+      expect(asked).toEqual(["GET", "POST", "POST", "POST"]);
+    } finally {
+      server.close().closeAllConnections();
+    }
+  });
+
   test("is not asked for behind a path prefix, where a node process does not stand itself", async () => {
     const methods: (string | undefined)[] = [];
     const url = await stage.plain((req, res) => {
@@ -271,6 +291,23 @@ describe("a stream", () => {
     await expect(transport.post(url, "late", 50)).rejects.toMatchObject({ failure: "timeout" });
     late.resolve();
     expect((await transport.post(url, "next", LONG_MS)).body).toBe("next");
+  });
+
+  test("every call has its own time, whatever those before it had", async () => {
+    const never = new Promise<never>(() => undefined);
+    const { url } = await stage.node(async (body) => (body === "silence" ? never : { status: 200, body }));
+    const transport = stage.transport();
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    // Each is made on the stream of the ones before.
+    await transport.post(url, "first", LONG_MS);
+    await transport.post(url, "short", 200);
+    await pause(100);
+    const startedAt = performance.now();
+    await expect(transport.post(url, "silence", 300)).rejects.toMatchObject({ failure: "timeout" });
+    expect(performance.now() - startedAt).toBeGreaterThan(290);
+
+    await transport.post(url, "long", 100 * LONG_MS);
+    await expect(transport.post(url, "silence", 50)).rejects.toMatchObject({ failure: "timeout" });
   });
 
   describe("as it is on the wire", () => {

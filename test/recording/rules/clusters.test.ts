@@ -62,6 +62,17 @@ describe("clusters", () => {
     expect(verdict.clusters.map(({ clusterId }) => clusterId)).toEqual(["cluster", "other"]);
   });
 
+  test("as many clusters as lines cost no more than as many lines", async () => {
+    const [a] = healthy();
+    const d = new Tape("D").open("started");
+    // Two by two these are 800 million.
+    for (let term = 1; term <= 40_000; term++) {
+      d.add({ event: "leader", term, clusterId: `cluster ${term}`, voters: other.voters });
+    }
+    const verdict = await judge(a, d);
+    expect(brokenRules(verdict)).toContain("recording-is-consistent");
+  }, 30_000);
+
   test("two founders of one term, with the same voters", async () => {
     const [a, b, c] = healthy();
     const rival = founds(new Tape("D").open("started"));

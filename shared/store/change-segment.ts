@@ -1,0 +1,121 @@
+import { invariant } from "../errors.ts";
+import { ByteReader, ByteWriter, decodeKey } from "./bytes.ts";
+import type { Change } from "./key-state.ts";
+
+/** Consecutive changes, packed. */
+export interface Segment {
+  /** Revisions of the first change and of the last. */
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Packs changes, in the order in which they were made. All numbers are LEB128 varints:
+ *
+ *     change = revision less that of the change before (less 0 for the first), key,
+ *              revision less the previous one (0: there is none), version,
+ *              unless version is 0, which is a deletion: value offset, value length, revision less the create revision,
+ *              flags
+ *     key    = length in bytes, bytes
+ */
+export class SegmentWriter {
+  readonly #writer = new ByteWriter();
+  #first = 0;
+  #last = 0;
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  add(change: Change): void {
+    const { revision, keyBytes, previousRevision, version } = change;
+    const writer = this.#writer;
+    if (writer.length === 0) {
+      this.#first = revision;
+      this.#last = 0;
+    }
+    writer.varint(revision - this.#last);
+    writer.sized(keyBytes);
+    writer.varint(previousRevision === 0 ? 0 : revision - previousRevision);
+    writer.varint(version);
+    this.#last = revision;
+    if (version === 0) return;
+    writer.varint(change.valueOffset);
+    writer.varint(change.valueLength);
+    writer.varint(revision - change.createRevision);
+    writer.varint(change.flags);
+  }
+
+  /** What was added since the last time; there must be something. */
+  finish(): Segment {
+    return { first: this.#first, last: this.#last, bytes: this.#writer.finish() };
+  }
+}
+
+/** Goes through the changes of a segment, one after the other: its fields are those of the present one. */
+export class SegmentReader {
+  revision = 0;
+  previousRevision = 0;
+  version = 0;
+  valueOffset = 0;
+  valueLength = 0;
+  createRevision = 0;
+  flags = 0;
+  readonly #bytes: Uint8Array;
+  readonly #reader: ByteReader;
+  #keyOffset = 0;
+  #keyLength = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#reader = new ByteReader(bytes);
+  }
+
+  /** Goes on to the next change; false when there is none. */
+  next(): boolean {
+    const reader = this.#reader;
+    if (reader.atEnd) return false;
+    this.revision += reader.varint();
+    this.#keyLength = reader.varint();
+    this.#keyOffset = reader.skip(this.#keyLength);
+    const back = reader.varint();
+    this.previousRevision = back === 0 ? 0 : this.revision - back;
+    this.version = reader.varint();
+    if (this.version === 0) {
+      this.valueOffset = this.valueLength = this.createRevision = this.flags = 0;
+      return true;
+    }
+    this.valueOffset = reader.varint();
+    this.valueLength = reader.varint();
+    this.createRevision = this.revision - reader.varint();
+    this.flags = reader.varint();
+    return true;
+  }
+
+  /** Whether the key begins with `prefix`. */
+  isUnder(prefix: Uint8Array): boolean {
+    if (prefix.length > this.#keyLength) return false;
+    for (let at = 0; at < prefix.length; at++) {
+      if (this.#bytes[this.#keyOffset + at] !== prefix[at]) return false;
+    }
+    return true;
+  }
+
+  isOf(key: Uint8Array): boolean {
+    return key.length === this.#keyLength && this.isUnder(key);
+  }
+
+  change(): Change {
+    const keyBytes = this.#bytes.slice(this.#keyOffset, this.#keyOffset + this.#keyLength);
+    const { revision, previousRevision, version, valueOffset, valueLength, createRevision, flags } = this;
+    invariant(
+      previousRevision < revision && createRevision <= revision,
+      "changes are chained backwards",
+      () => `revision ${revision}: previous ${previousRevision}, created ${createRevision}`,
+    );
+    const state = { revision, version, valueOffset, valueLength, createRevision, flags };
+    return { key: decodeKey(keyBytes), keyBytes, previousRevision, ...state };
+  }
+}

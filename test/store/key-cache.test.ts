@@ -1,0 +1,226 @@
+import { expect, test } from "vitest";
+import { RaftLiteError } from "../../shared/errors.ts";
+import { ChangeLog } from "../../shared/store/change-log.ts";
+import { KeyCache } from "../../shared/store/key-cache.ts";
+import { KeyTables } from "../../shared/store/key-tables.ts";
+import { Bench, del, put, text } from "./support.ts";
+
+const names = (count: number) => Array.from({ length: count }, (_, i) => `k${String(i).padStart(4, "0")}`);
+const puts = (keys: readonly string[], value = "v") => keys.map((key) => put(key, value));
+const writtenKeys = (bench: Bench) => bench.rows("keys", "CAST(key AS TEXT) AS key").map(({ key }) => key);
+const value = (bench: Bench, key: string) => text(bench.store.get(key)?.value);
+
+test("the table of keys is written when enough of them have changed, a part with each flush, in their order", () => {
+  const bench = new Bench({ dirtyKeys: 6, dirtyChanges: 1000, keysPerFlush: 2 });
+  const keys = names(6);
+  for (const key of keys.slice(0, 5).reverse()) {
+    bench.operations([put(key, "1")]);
+    bench.flush();
+  }
+  expect(writtenKeys(bench)).toEqual([]);
+  bench.operations([put(keys[5]!, "1")]);
+  bench.flush();
+  expect(writtenKeys(bench)).toEqual(keys.slice(0, 2));
+  bench.flush();
+  expect(writtenKeys(bench)).toEqual(keys.slice(0, 4));
+  bench.flush();
+  expect(writtenKeys(bench)).toEqual(keys);
+  expect(bench.store.list("").map(({ key }) => key)).toEqual(keys);
+});
+
+test("it is written too when few keys have changed often", () => {
+  const bench = new Bench({ dirtyKeys: 100, dirtyChanges: 10, keysPerFlush: 2 });
+  for (let i = 0; i < 9; i++) bench.operations([put("k", `${i}`)]);
+  bench.flush();
+  expect(writtenKeys(bench)).toEqual([]);
+  bench.operations([put("k", "9")]);
+  bench.flush();
+  expect(bench.rows("keys", "version, revision")).toEqual([{ version: 10, revision: 10 }]);
+});
+
+test("a flush of many changes writes as many keys: what the table lacks stays bounded", () => {
+  const bench = new Bench({ dirtyKeys: 10, dirtyChanges: 1000, keysPerFlush: 1 });
+  const keys = names(400);
+  for (let from = 0; from < keys.length; from += 20) {
+    bench.operations(puts(keys.slice(from, from + 20)));
+    bench.flush();
+    expect(from + 20 - writtenKeys(bench).length).toBeLessThanOrEqual(20);
+  }
+});
+
+test("a start in the midst of a round, and after keys of it have changed again, finds the newest state of each", () => {
+  const bench = new Bench({ dirtyKeys: 6, dirtyChanges: 1000, keysPerFlush: 2 });
+  const keys = names(6);
+  for (const key of keys) {
+    bench.operations([put(key, "1")]);
+    bench.flush();
+  }
+  // The first two are written, the last two are not.
+  bench.operations([put(keys[0]!, "2"), del(keys[1]!), put(keys[4]!, "2"), del(keys[5]!)]);
+  const expected = ["2", null, "1", "1", "2", null];
+  for (const step of [() => undefined, () => bench.flush(), () => bench.flush(), () => bench.flush()]) {
+    step();
+    expect(keys.map((key) => value(bench, key))).toEqual(expected);
+    expect(bench.store.list("").map((stored) => text(stored.value))).toEqual(["2", "1", "1", "2"]);
+    bench.crash();
+    expect(keys.map((key) => value(bench, key))).toEqual(expected);
+    expect(bench.store.lastChangeUnder("")).toBe(7);
+  }
+});
+
+test("what has changed while a round was under way is in memory at the next start, however far that came", () => {
+  const bench = new Bench({ dirtyKeys: 6, dirtyChanges: 1000, keysPerFlush: 2 });
+  const keys = names(6);
+  bench.operations(puts(keys.slice(0, 5), "1"));
+  bench.flush();
+  bench.operations(puts(keys.slice(5), "1"));
+  bench.flush();
+  expect(writtenKeys(bench)).toHaveLength(2);
+  // One that the round has passed, one that is still to come.
+  bench.operations(puts([keys[0]!, keys[5]!], "2"));
+  for (let i = 0; i < 3; i++) bench.flush();
+  expect(writtenKeys(bench)).toEqual(keys);
+  bench.crash();
+  expect(keys.map((key) => value(bench, key))).toEqual(["2", "1", "1", "1", "1", "2"]);
+});
+
+test("keys that are always dirty when a round ends are never read from the table", () => {
+  const bench = new Bench({ dirtyKeys: 3, dirtyChanges: 1000, keysPerFlush: 1 });
+  const keys = names(30);
+  const versions = new Map<string, number>();
+  for (let i = 0; i < 400; i++) {
+    // One key changes all the time, at every place of a round, and the others come by in turn.
+    for (const key of i % 3 === 0 ? ["hot"] : [keys[(i * 7) % 30]!]) {
+      bench.operations([put(key, `${i}`)]);
+      versions.set(key, (versions.get(key) ?? 0) + 1);
+    }
+    if (i % 2 === 0) bench.flush();
+    expect(bench.store.get("hot")?.version).toBe(versions.get("hot"));
+  }
+  for (const [key, version] of versions) expect(bench.store.get(key)).toMatchObject({ version });
+  bench.flush();
+  bench.crash();
+  for (const [key, version] of versions) expect(bench.store.get(key)).toMatchObject({ version });
+});
+
+test("a record that was taken back is not held", () => {
+  const { sql } = new Bench().storage;
+  const cache = new KeyCache(new KeyTables(sql), new ChangeLog(sql));
+  const record = cache.find("k");
+  const { fields } = record.save();
+  cache.addDirty(record);
+  expect(cache.held("k")).toBe(record);
+  cache.takeBack(record, fields);
+  expect(cache.held("k")).toBeUndefined();
+  expect(cache.dirtyUnder("")).toEqual([]);
+});
+
+test("keys that were put out of memory are found again, and go on from where they were", () => {
+  const bench = new Bench({ dirtyKeys: 2, dirtyChanges: 4, keysPerFlush: 2 });
+  const keys = names(40);
+  for (let round = 1; round <= 3; round++) {
+    for (const key of keys) {
+      bench.operations([put(key, `${round}`)]);
+      bench.flush();
+      expect(bench.store.get(key)).toMatchObject({ version: round });
+    }
+  }
+  expect(bench.operations(puts([keys[7]!], "x"))).toMatchObject({ ok: true });
+  expect(bench.store.get(keys[7]!)).toMatchObject({ version: 4 });
+});
+
+test("a batch that was taken back leaves nothing behind, nor does it forget what was there", () => {
+  const bench = new Bench({ dirtyKeys: 4, dirtyChanges: 1000, keysPerFlush: 1 });
+  bench.operations(puts(["a", "b", "c"], "1")); // 1
+  bench.flush();
+  bench.operations([put("b", "2")]); // 2
+  const before = bench.store.list("");
+  const batch = [
+    put("a", "x"),
+    put("a", "y"),
+    put("new", "x"),
+    del("", { recurse: true }),
+    put("b", "x", { cas: 9 }),
+  ];
+  expect(bench.operations(batch, true)).toMatchObject({ ok: false });
+  expect(bench.store.list("")).toEqual(before);
+  expect(bench.store.get("new")).toBeNull();
+  expect(bench.store.lastChange).toBe(2);
+  bench.operations([put("a", "3", { cas: 1 }), put("new", "3", { cas: 0 })], true); // 4
+  bench.flush();
+  bench.crash();
+  expect(
+    bench.changes().map(({ revision, key, previousRevision }) => [revision, key, previousRevision]),
+  ).toEqual([
+    [1, "a", 0],
+    [1, "b", 0],
+    [1, "c", 0],
+    [2, "b", 1],
+    [4, "a", 1],
+    [4, "new", 0],
+  ]);
+});
+
+test("an entry's changes may take several segments: each of them is found", () => {
+  const bench = new Bench();
+  const keys = names(2000);
+  bench.operations(puts(keys, "then"));
+  bench.flush();
+  expect(bench.rows("change_segments").length).toBeGreaterThan(5);
+  const scan = bench.store.scan("");
+  bench.operations([del("", { recurse: true })]);
+  bench.flush();
+  bench.operations(puts(keys, "later"));
+  bench.flush();
+  expect([...scan].map((stored) => [stored.key, text(stored.value)])).toEqual(
+    keys.map((key) => [key, "then"]),
+  );
+  expect(bench.store.hasChangedUnder(keys[1999]!, 2)).toBe(true);
+  expect(bench.store.hasChangedUnder(keys[1999]!, 3)).toBe(false);
+});
+
+test("large numbers come back as they were", () => {
+  const bench = new Bench({ dirtyKeys: 100, dirtyChanges: 1000, keysPerFlush: 1 });
+  bench.last = 2 ** 40;
+  bench.operations([put("k", "v", { flags: 2 ** 53 - 1 })]);
+  bench.last = 2 ** 45;
+  bench.operations([put("k", "w".repeat(300))]);
+  bench.operations([put("l", "", { flags: 2 ** 32 })]);
+  bench.flush();
+  const before = bench.store.list("");
+  bench.crash();
+  expect(bench.store.list("")).toEqual(before);
+  expect(
+    bench.changes().map(({ revision, previousRevision, flags }) => [revision, previousRevision, flags]),
+  ).toEqual([
+    [2 ** 40 + 1, 0, 2 ** 53 - 1],
+    [2 ** 45 + 1, 2 ** 40 + 1, 0],
+    [2 ** 45 + 2, 0, 2 ** 32],
+  ]);
+});
+
+test.each([
+  [
+    "a flipped bit",
+    "UPDATE change_segments SET changes = CAST(replace(changes, 'k', 'j') AS BLOB)",
+    "checksum",
+  ],
+  ["another revision", "UPDATE change_segments SET last_revision = 2", "checksum"],
+  ["a missing row", "DELETE FROM change_segments WHERE id = 1", "missing"],
+])("%s in the log of changes stops a start, and names the row", (_, damage, says) => {
+  const bench = new Bench({ dirtyKeys: 100, dirtyChanges: 1000, keysPerFlush: 1 });
+  for (let i = 0; i < 2; i++) {
+    bench.operations(puts(["k1", "k2"]));
+    bench.flush();
+  }
+  bench.storage.database.exec(damage);
+  let thrown: unknown;
+  try {
+    bench.crash();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(RaftLiteError);
+  expect(thrown).toMatchObject({ code: "storage-damaged", message: expect.stringContaining(says) });
+  expect((thrown as Error).message).toContain("table change_segments, id=1");
+});
