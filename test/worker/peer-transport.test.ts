@@ -49,7 +49,7 @@ describe("calls between objects", () => {
     const introduction = { version: 1, clusterId, id: "B", storeId, to: addresses.of("A") };
     const { body } = await runInDurableObject(
       stubOf("A"),
-      async (object) => (await object.exchange(packExchange({ ...introduction, messages: [] })))!,
+      async (object) => (await object.exchange(packExchange(introduction, [])))!,
     );
     expect((body as Uint8Array).length).toBeGreaterThan(0);
     expect((body as Uint8Array).buffer.byteLength).toBe((body as Uint8Array).length);
