@@ -40,7 +40,10 @@ export default defineConfig({
             wrangler: { configPath: "wrangler.toml" },
             miniflare: {
               bindings: { RAFT_CHAOS: "1", RAFT_HEARTBEAT: "50", RAFT_ELECTION_TIMEOUT: "300-600" },
-              durableObjects: { PLAIN: { className: "PlainObject", useSQLite: true } },
+              durableObjects: {
+                PLAIN: { className: "PlainObject", useSQLite: true },
+                FUZZED: { className: "FuzzedObject", useSQLite: true },
+              },
             },
           }),
         ],

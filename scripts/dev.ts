@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -9,13 +10,23 @@ import { fileURLToPath } from "node:url";
 
 const given = process.argv.slice(2);
 const has = (...flags: string[]) => given.some((word) => flags.some((flag) => word.startsWith(flag)));
+const wordAfter = (flag: string) => {
+  const at = given.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  return given[at]?.startsWith(`${flag}=`) ? given[at].slice(flag.length + 1) : given[at + 1];
+};
+const port = has("--port") ? Number(wordAfter("--port")) : 0;
+const ip = has("--ip") ? (wordAfter("--ip") ?? "") : "127.0.0.1";
+if (port > 0 && (await isTaken(port, ip))) {
+  console.error(`port ${port} is in use: stop what listens there, or choose another with -- --port`);
+  process.exit(1);
+}
 
 const child = spawn(
   process.execPath,
   [
     fileURLToPath(new URL("../node_modules/wrangler/bin/wrangler.js", import.meta.url)),
     "dev",
-    ...(has("--ip") ? [] : ["--ip", "127.0.0.1"]),
+    ...(has("--ip") ? [] : ["--ip", ip]),
     ...(has("--inspector-port") ? [] : ["--inspector-port", "0"]),
     "--show-interactive-dev-session=false",
     // Whoever chooses one of the two timings has both chosen anew: the other follows from it.
@@ -41,13 +52,19 @@ const child = spawn(
   },
 );
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+let isStopping = false;
+function stop(signal: NodeJS.Signals): void {
+  isStopping = true;
+  child.kill(signal);
+}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
 // npm does not pass on what ends it: with it gone nobody would be left to stop the cluster.
 const parent = process.ppid;
 setInterval(() => {
-  if (process.ppid !== parent) child.kill("SIGTERM");
+  if (process.ppid !== parent) stop("SIGTERM");
 }, 500).unref();
-child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGKILL" ? 1 : 0)));
+// It ends with one number or another, depending on how far it had come.
+child.on("exit", (code) => process.exit(isStopping ? 0 : (code ?? 1)));
 
 let greeted = false;
 for await (const line of createInterface({ input: child.stdout })) {
@@ -94,4 +111,13 @@ async function nodesAt(url: string): Promise<string[] | null> {
   } catch {
     return [];
   }
+}
+
+/** wrangler would find it out in the end, and say it in many lines. Whatever else is wrong is left to it. */
+function isTaken(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE"));
+    server.listen({ port, host }, () => server.close(() => resolve(false)));
+  });
 }

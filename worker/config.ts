@@ -45,6 +45,17 @@ export const LOCATIONS = [
 ] as const;
 export type Location = (typeof LOCATIONS)[number];
 
+const NAMES: ReadonlySet<string> = new Set<keyof Settings>([
+  "RAFT_NODES",
+  "RAFT_LOCATIONS",
+  "RAFT_HEARTBEAT",
+  "RAFT_ELECTION_TIMEOUT",
+  "RAFT_URL",
+  "RAFT_LOG",
+  "RAFT_CHAOS",
+  "RAFT_SECRET",
+  "RAFT_TOKEN",
+]);
 const NODES_EXAMPLE = 'write e.g. "A=do,B=do,C=do", or "C=https://node.example:8002" for a node elsewhere';
 const LOCATIONS_EXAMPLE = 'write e.g. "A=weur,B=enam,C=apac"';
 /** More voters only make every write wait for more of them. */
@@ -61,15 +72,22 @@ export function readConfig(settings: Settings): Config {
     if (!(error instanceof RaftLiteError)) throw error;
     // A write to a cluster that does not run has certainly not been carried out.
     const details = { outcome: "none" };
-    throw new RaftLiteError("bad-configuration", printable(error.message), { status: 500, details });
+    const message = printable(withoutCredentials(error.message));
+    throw new RaftLiteError("bad-configuration", message, { status: 500, details });
   }
+}
+
+/** Whoever asks is told what is wrong: a name and password in a URL are not for them. */
+function withoutCredentials(text: string): string {
+  return text.replace(/[^\s"=/,]+@/g, "…@");
 }
 
 function parse(settings: Settings): Config {
   for (const [name, value] of Object.entries(settings)) {
-    if (name.startsWith("RAFT_") && typeof value !== "string") {
-      throw bad(`${name} must be text: put its value in quotes`);
-    }
+    if (!name.startsWith("RAFT_")) continue;
+    // A misspelt secret or token would leave the cluster open.
+    if (!NAMES.has(name)) throw bad(`${name} is no setting; there are ${[...NAMES].join(", ")}`);
+    if (typeof value !== "string") throw bad(`${name} must be text: put its value in quotes`);
   }
   const nodes = parseNodes(settings.RAFT_NODES ?? DEFAULT_NODES, settings.RAFT_LOCATIONS);
   const secret = credential("RAFT_SECRET", settings.RAFT_SECRET);

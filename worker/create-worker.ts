@@ -29,6 +29,12 @@ export function createWorker(env: Env): { fetch(request: Request): Promise<Respo
 }
 
 function call({ RAFT }: Env, { id, url, location }: ConfiguredNode, request: Request): Promise<Response> {
-  if (url !== null) return fetch(request.url.replace(/^[a-z]+:\/\/[^/]+/i, url), request);
+  if (url !== null) {
+    // A node answers for itself: whoever sends elsewhere is none of ours, and must not get the client's token passed on.
+    return fetch(
+      request.url.replace(/^[a-z]+:\/\/[^/]+/i, url),
+      new Request(request, { redirect: "manual" }),
+    );
+  }
   return RAFT.getByName(id, location === null ? { retry } : { retry, locationHint: location }).fetch(request);
 }

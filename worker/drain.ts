@@ -1,7 +1,8 @@
 import type { BodyReader } from "../shared/http/host.ts";
 import { streamHost } from "../shared/http/host.ts";
-import { RAFT_BODY_LIMIT_BYTES } from "../shared/http/limits.ts";
 
+/** The platform itself takes nothing larger in most of its plans. */
+const DRAIN_BYTES = 100 << 20;
 /** Longer than that nobody waits for a body that he does not want. */
 const DRAIN_WITHIN_MS = 2000;
 
@@ -20,7 +21,7 @@ export const drainingHost = streamHost(drainReader);
 async function drainReader(reader: BodyReader): Promise<void> {
   const timer = setTimeout(() => void reader.cancel().catch(() => undefined), DRAIN_WITHIN_MS);
   try {
-    for (let size = 0; size <= RAFT_BODY_LIMIT_BYTES; ) {
+    for (let size = 0; size <= DRAIN_BYTES; ) {
       const { done, value } = await reader.read();
       if (done) return;
       size += value.byteLength;

@@ -51,7 +51,7 @@ export class Front {
       const url = `${origin}${path.startsWith("/") ? "" : "/"}${path}`;
       return (await this.#ask(node, new Request(url, request))).response;
     }
-    if (first === "chaos") throw this.#unnamed();
+    if (first === "chaos" && this.#config.chaos) throw this.#unnamed();
     if (first !== "" && !isRouteSegment(first)) throw this.#unknown(first);
     return await this.#askAny(request);
   }
@@ -78,7 +78,7 @@ export class Front {
   /** Asks one node, and another only where the first has certainly done nothing. */
   async #askAny(request: Request): Promise<Response> {
     const repeat = await repeatable(request);
-    const isSafe = request.method === "GET" || request.method === "HEAD";
+    const isSafe = isRead(request);
     let last: Answer | null = null;
     let failure: unknown = null;
     for (const node of this.#inOrder()) {
@@ -122,12 +122,22 @@ export class Front {
  * body of unknown length is passed on as it comes.
  */
 async function repeatable(request: Request): Promise<(() => Request) | null> {
+  // What comes with a read means nothing, and no request of fetch can be made with it.
+  if (isRead(request)) {
+    await drain(request);
+    const { method, headers, url, signal } = request;
+    return () => new Request(url, { method, headers, signal, redirect: "manual" });
+  }
   if (request.body === null) return () => new Request(request);
   const length = Number(request.headers.get("content-length") ?? Number.NaN);
   if (!(length <= CLIENT_BODY_LIMIT_BYTES)) return null;
   const body = await webHost.readBody(request, CLIENT_BODY_LIMIT_BYTES);
   const { method, headers, url, signal } = request;
-  return () => new Request(url, { method, headers, body: body as BodyInit, signal });
+  return () => new Request(url, { method, headers, body: body as BodyInit, signal, redirect: "manual" });
+}
+
+function isRead({ method }: Request): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 function unreachable(id: string, cause: unknown): RaftLiteError {

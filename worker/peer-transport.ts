@@ -95,6 +95,6 @@ function broken(address: string, error: unknown): TransportError {
 }
 
 /** A view would take all of the memory behind it along. */
-function wholeBuffer(body: ExchangeBody): ExchangeBody {
+export function wholeBuffer(body: ExchangeBody): ExchangeBody {
   return typeof body === "string" || body.byteLength === body.buffer.byteLength ? body : body.slice();
 }

@@ -12,7 +12,7 @@ import type { Env } from "./env.ts";
 import { LEADER_HEADER, NOT_RUNNING_HEADER } from "./headers.ts";
 import { loadConfig } from "./load-config.ts";
 import type { PeerObject } from "./peer-transport.ts";
-import { PeerTransport } from "./peer-transport.ts";
+import { PeerTransport, wholeBuffer } from "./peer-transport.ts";
 import { errorLine, RunningNode } from "./running-node.ts";
 
 /** In the object's key-value storage: the node is to stay stopped, whoever calls. */
@@ -113,7 +113,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
   async exchange(body: ExchangeBody): Promise<TransportReply | null> {
     if (this.#running === null) return null;
     const reply = await this.#running.node.exchange(body);
-    return { status: reply.status, body: reply.body };
+    return { status: reply.status, body: wholeBuffer(reply.body) };
   }
 
   /** For clients, by the Worker in front, which has taken the node's name off the path. */

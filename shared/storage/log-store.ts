@@ -358,11 +358,14 @@ function pageOf(sql: SqlStorage, first: LogIndex, last: LogIndex, maxBytes: numb
   if (whole.rows === end - first + 1 && whole.bytes <= maxBytes)
     return { first, last: end, bytes: whole.bytes };
 
-  const rows = sql.exec<{ idx: number; size: number }>(
-    "SELECT idx, length(body) AS size FROM entries WHERE idx BETWEEN ? AND ? ORDER BY idx",
-    first,
-    end,
-  );
+  // As a whole: a statement that is not read to its end stays open, and keeps tables from being dropped.
+  const rows = sql
+    .exec<{ idx: number; size: number }>(
+      "SELECT idx, length(body) AS size FROM entries WHERE idx BETWEEN ? AND ? ORDER BY idx",
+      first,
+      end,
+    )
+    .toArray();
   let next = first;
   let bytes = 0;
   for (const { idx, size } of rows) {

@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createWorker } from "../../worker/create-worker.ts";
+import { NOT_RUNNING_HEADER } from "../../worker/headers.ts";
 import { RaftObject } from "../../worker/raft-object.ts";
 import type { Settings } from "../../worker/settings.ts";
 import { ask, leaderOf, post, statusOf, testEnv, until } from "./support/cluster.ts";
@@ -92,6 +93,28 @@ describe("a token", () => {
         expect((await ask(path, { method, headers: bearer("t0ken") })).status, path).not.toBe(401);
       }
     });
+  });
+});
+
+describe("a node elsewhere that sends the client on", () => {
+  it.each(["/C/command", "/command"])("gets nobody's token passed on: %s", async (path) => {
+    const fetching = vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response("moved"));
+    const stopped = {
+      fetch: async () => new Response("stopped", { headers: { [NOT_RUNNING_HEADER]: "1" } }),
+    };
+    const worker = createWorker({
+      RAFT_NODES: "A=do,C=https://c.example/raft",
+      RAFT_SECRET: "s3cret",
+      RAFT: { getByName: () => stopped } as never,
+    });
+    const headers = { ...bearer("t0ken"), "content-length": "2" };
+    const reply = await worker.fetch(new Request(`http://h${path}`, { method: "POST", body: "{}", headers }));
+    expect(await reply.text()).toBe("moved");
+    const [url, request] = fetching.mock.calls[0] as [string, Request];
+    expect(url).toBe("https://c.example/raft/command");
+    expect(request.redirect).toBe("manual");
+    expect(await request.text()).toBe("{}");
+    fetching.mockRestore();
   });
 });
 

@@ -62,6 +62,21 @@ describe("a configuration", () => {
       { RAFT_NODES: "A=do,B=http://:1" },
       /^RAFT_NODES: B: "http:\/\/:1" is no base URL: it has no host/,
     ],
+    [
+      "a password",
+      { RAFT_NODES: "A=do,B=https://me:pa55@h:1" },
+      /^RAFT_NODES: B: "https:\/\/…@h:1" is no base URL/,
+    ],
+    [
+      "a password without a scheme",
+      { RAFT_NODES: "A=do,B=me:pa55@h:1" },
+      /^RAFT_NODES: "B=…@h:1" is neither/,
+    ],
+    [
+      "a misspelt name",
+      { RAFT_TOKENS: "t0ken" } as Settings,
+      /^RAFT_TOKENS is no setting; there are RAFT_NODES, /,
+    ],
     ["another scheme", { RAFT_NODES: "A=do,B=ftp://h" }, /ftp:\/\/ is neither http nor https/],
     [
       "one URL twice",

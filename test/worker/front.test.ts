@@ -25,7 +25,7 @@ function frontOver(behaviours: Record<string, Behaviour>, settings = {}) {
   const get = async (path: string) => await front.handle(new Request(`http://h${path}`));
   const post = async (path: string, body: BodyInit = "{}", headers = {}) =>
     await front.handle(new Request(`http://h${path}`, { method: "POST", body, headers }));
-  return { asked, get, post };
+  return { asked, get, post, ask: (request: Request) => front.handle(request) };
 }
 
 const FOLLOWS_B = { leader: "B" } as const;
@@ -68,9 +68,17 @@ describe("the Worker in front", () => {
   );
 
   it("does chaos to no node that was not named", async () => {
-    const { asked, post } = frontOver(ALL_FOLLOW_B);
-    expect((await post("/chaos/stop")).status).toBe(404);
+    const { asked, post } = frontOver(ALL_FOLLOW_B, { RAFT_CHAOS: "1" });
+    const reply = await post("/chaos/stop");
+    expect(reply.status).toBe(404);
+    expect(await reply.json()).toMatchObject({ code: "unknown-node", nodes: ["A", "B", "C"] });
     expect(asked).toEqual([]);
+  });
+
+  it("speaks of no chaos where there is none", async () => {
+    const { asked, post } = frontOver(ALL_FOLLOW_B);
+    await post("/chaos/stop");
+    expect(asked).toEqual(["A POST /chaos/stop {}"]);
   });
 
   it("asks the leader, once it has heard of one", async () => {
@@ -122,6 +130,17 @@ describe("the Worker in front", () => {
     // What is asked of one node is asked of nobody else.
     expect((await post("/A/command")).status).toBe(503);
     expect(asked.slice(before)).toEqual(["A POST /command {}"]);
+  });
+
+  it("drops what comes with a read", async () => {
+    const { asked, ask } = frontOver({ A: "stopped", B: FOLLOWS_B, C: FOLLOWS_B });
+    const sent = new Request("http://h/v1/kv/x", { method: "POST", body: "{}", headers: LENGTH_2 });
+    // As it comes from a socket; fetch makes no such request.
+    const request = new Proxy(sent, {
+      get: (target, name) => (name === "method" ? "GET" : Reflect.get(target, name, target)),
+    });
+    expect((await ask(request)).status).toBe(200);
+    expect(asked).toEqual(["A GET /v1/kv/x", "B GET /v1/kv/x"]);
   });
 
   it("passes on a body of unknown length once", async () => {

@@ -1,5 +1,6 @@
 import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
+import { drain } from "../../worker/drain.ts";
 import { ask, ids, leaderOf, post, stubOf, until } from "./support/cluster.ts";
 
 const MEBIBYTE = 1_048_576;
@@ -62,6 +63,23 @@ describe("what is too large", () => {
       expect(reply.status).toBe(413);
       expect(reply.json()).toMatchObject({ code: "body-too-large", limitBytes: MEBIBYTE });
     }
+  });
+
+  it("is heard out beyond any limit of ours: a reply that comes before is lost with its connection", async () => {
+    let sent = 0;
+    let isCancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent === 30) controller.close();
+        else controller.enqueue(new Uint8Array(MEBIBYTE));
+        sent++;
+      },
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    await drain(new Request("http://h/", { method: "POST", body }));
+    expect({ sent, isCancelled }).toEqual({ sent: 31, isCancelled: false });
   });
 
   it("is refused as a key", async () => {

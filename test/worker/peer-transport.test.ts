@@ -1,9 +1,12 @@
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { ExchangeBody } from "../../shared/node/ports.ts";
+import { packExchange } from "../../shared/node/wire-packed.ts";
 import { Addresses } from "../../worker/addresses.ts";
 import { readConfig } from "../../worker/config.ts";
 import type { PeerObject } from "../../worker/peer-transport.ts";
 import { PeerTransport } from "../../worker/peer-transport.ts";
+import { leaderOf, statusOf, stubOf } from "./support/cluster.ts";
 
 const config = readConfig({});
 const addresses = new Addresses(config);
@@ -38,6 +41,18 @@ describe("calls between objects", () => {
     await transport.post(B, new Uint8Array(1000).fill(7).subarray(10, 13), LONG_MS);
     expect(seen).toEqual(new Uint8Array([7, 7, 7]));
     expect((seen as Uint8Array).buffer.byteLength).toBe(3);
+  });
+
+  it("bring no more memory back than the bytes of the reply", async () => {
+    await leaderOf();
+    const { clusterId, storeId } = (await statusOf("B")).raft;
+    const introduction = { version: 1, clusterId, id: "B", storeId, to: addresses.of("A") };
+    const { body } = await runInDurableObject(
+      stubOf("A"),
+      async (object) => (await object.exchange(packExchange(introduction, [])))!,
+    );
+    expect((body as Uint8Array).length).toBeGreaterThan(0);
+    expect((body as Uint8Array).buffer.byteLength).toBe((body as Uint8Array).length);
   });
 
   it("are refused by a node that does not run: nothing was taken in", async () => {

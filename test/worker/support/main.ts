@@ -1,7 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Env } from "../../../worker/env.ts";
+import { RaftObject } from "../../../worker/raft-object.ts";
+import { settingsOf } from "./fuzzed-target.ts";
 
 export * from "../../../worker/main.ts";
 export { default } from "../../../worker/main.ts";
 
 /** An object with nothing in it, for its storage. */
 export class PlainObject extends DurableObject {}
+
+/** A node of one of the fuzz's clusters: its name says of which. */
+export class FuzzedObject extends RaftObject {
+  constructor(ctx: DurableObjectState, { FUZZED }: { FUZZED: Env["RAFT"] }) {
+    super(ctx, { ...settingsOf(ctx.id.name ?? ""), RAFT: FUZZED });
+  }
+}

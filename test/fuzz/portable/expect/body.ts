@@ -7,7 +7,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export function readObject(bytes: Uint8Array | null): Fault | { readonly fields: Fields } {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes ?? new Uint8Array());
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes ?? new Uint8Array());
   } catch {
     return fault(400, "bad-encoding");
   }

@@ -31,7 +31,8 @@ export function enter(write: Write, revision: number, ledger: Ledger): Written {
 function operationsOf({ answer, operations }: Write, before: Row | null): readonly Operation[] {
   if (typeof answer === "string" || answer.verb !== "CAS") return operations;
   const holds =
-    before !== null && new TextDecoder("utf-8", { ignoreBOM: true }).decode(before.value) === answer.expected;
+    before !== null &&
+    new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(before.value) === answer.expected;
   return holds ? operations : [];
 }
 
