@@ -61,7 +61,7 @@ export default defineConfig({
         resolve,
         test: {
           name: "process",
-          include: ["test/process/**/*.test.ts", "test/edge/**/*.test.ts"],
+          include: ["test/process/**/*.test.ts"],
           pool: "forks",
           // Real clusters elect by real clocks, and mostly wait for them: two files at a time, after everything that would
           // take the processor away.
@@ -69,6 +69,19 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve,
+        test: {
+          // Durable Objects under Miniflare and `wrangler dev`, seen from outside.
+          name: "edge",
+          include: ["test/edge/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 5 },
         },
       },
       {
