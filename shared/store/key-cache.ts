@@ -47,7 +47,7 @@ export class KeyCache {
     this.#tables = tables;
     this.#log = log;
     this.#limits = limits;
-    for (const change of log.from(tables.writtenSegment() + 1)) {
+    for (const change of log.from(tables.writtenSegment(log.lastId) + 1)) {
       const record = this.#young.get(change.key) ?? new KeyRecord(change.key, change.keyBytes);
       record.take(change);
       this.addDirty(record);
