@@ -59,7 +59,7 @@ export class KeyCache {
   find(key: string): KeyRecord {
     const held = this.held(key);
     if (held !== undefined) return held;
-    const record = new KeyRecord(key);
+    const record = KeyRecord.named(key);
     const state = this.#tables.find(record.keyBytes);
     if (state !== null) record.take(state);
     return record;
