@@ -159,13 +159,9 @@ export class KeySpace {
 
   /** Makes everything as it was at `keepForRollback`. */
   rollback(): void {
-    const saved = this.#saved ?? [];
+    this.#cache.takeBack(this.#saved ?? []);
     this.#saved = null;
     this.#staged = [];
-    while (saved.length > 0) {
-      const { record, fields } = saved.pop()!;
-      this.#cache.takeBack(record, fields);
-    }
   }
 
   /** Writes what was committed to the tables, in the caller's transaction, and lets go of values. */

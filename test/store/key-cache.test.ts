@@ -110,7 +110,7 @@ test("a record that was taken back is not held", () => {
   const { fields } = record.save();
   cache.addDirty(record);
   expect(cache.held("k")).toBe(record);
-  cache.takeBack(record, fields);
+  cache.takeBack([{ record, fields }]);
   expect(cache.held("k")).toBeUndefined();
   expect(cache.dirtyUnder("")).toEqual([]);
 });
