@@ -130,3 +130,18 @@ test("however often keys have changed since, no segment of changes is read twice
   const reads = statements.mock.calls.filter(([query]) => query.includes("changes FROM change_segments"));
   expect(reads.length).toBeLessThanOrEqual(segments);
 });
+
+test("whether a prefix has changed is not asked of a long log of changes, however few entries made it", () => {
+  const keys = Array.from({ length: 1000 }, (_, i) => put(`k${i}`, "v"));
+  bench.operations([put("quiet", "v")]); // 1
+  for (let i = 0; i < 30; i++) bench.operations(keys);
+  bench.operations([put("late", "v")]); // 32
+  bench.flush();
+  const statements = vi.spyOn(bench.storage.sql, "exec");
+  expect(bench.store.hasChangedUnder("quiet", 1)).toBe(false);
+  expect(bench.store.hasChangedUnder("late", 1)).toBe(true);
+  expect(bench.store.hasChangedUnder("quiet", 31)).toBe(false);
+  expect(bench.store.hasChangedUnder("late", 31)).toBe(true);
+  const reads = statements.mock.calls.filter(([query]) => query.includes("changes FROM change_segments"));
+  expect(reads.length).toBeLessThan(70);
+});
