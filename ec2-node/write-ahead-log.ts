@@ -141,10 +141,13 @@ export class WriteAheadLog {
   /** Resolves when everything written so far is durable. Calls that come together share one fdatasync. */
   sync(): Promise<void> {
     if (this.#written === this.#durable) return Promise.resolve();
+    // One that has yet to start covers this write too. It may be that the one before is over: two must not run at once,
+    // or whoever waits for the end of one would close the files under the other.
+    if (this.#next !== null) return this.#next;
     if (this.#running === null) return this.#start();
     if (this.#runningTarget === this.#written) return this.#running;
     // The running fdatasync may have begun before the newest write: only one that starts after it counts.
-    this.#next ??= this.#running.then(() => {
+    this.#next = this.#running.then(() => {
       this.#next = null;
       return this.#start();
     });
@@ -153,7 +156,7 @@ export class WriteAheadLog {
 
   /** Resolves when no sync and no checkpoint is under way. */
   async idle(): Promise<void> {
-    while (this.#running !== null) await (this.#next ?? this.#running);
+    while (this.#next !== null || this.#running !== null) await (this.#next ?? this.#running);
   }
 
   #start(): Promise<void> {

@@ -214,7 +214,9 @@ export class KnownHeads {
     return undefined;
   }
 
+  /** Keeps nothing for long that a stranger has blown up. */
   add(bytes: Uint8Array, head: Introduction): void {
+    if (bytes.length > longestKnownHead) return;
     this.#heads[this.#next] = { bytes: bytes.slice(), head };
     this.#next = (this.#next + 1) % mostKnownHeads;
   }
@@ -222,6 +224,8 @@ export class KnownHeads {
 
 /** As many as a cluster has nodes, and some that come and go. */
 const mostKnownHeads = 16;
+/** In bytes; names and addresses take a few hundred. */
+const longestKnownHead = 4096;
 
 function areEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

@@ -1,4 +1,3 @@
-import { invariant } from "../errors.ts";
 import { crc32c } from "../storage/crc32c.ts";
 import { damaged, rowChecksum } from "../storage/entry-row.ts";
 import type { SqlStorage } from "../storage/port.ts";
@@ -76,23 +75,10 @@ export class ChangeLog {
     this.#full = [];
   }
 
-  /** The change of a key by entry `revision`, which must be in the tables. */
-  find(revision: number, keyBytes: Uint8Array): Change {
-    const first = this.#firstFrom(revision);
-    for (let id = first; id <= this.#lastId; id++) {
-      const reader = this.#read(id);
-      while (reader.next() && reader.revision <= revision) {
-        if (reader.revision === revision && reader.isOf(keyBytes)) return reader.change();
-      }
-      if (reader.revision > revision) break;
-    }
-    invariant(false, "the chain of a key's changes is whole", () => `entry ${revision} has no such change`);
-  }
-
   /** Whether a key that begins with `prefix` was changed after `revision`, as far as the tables know. */
   hasChangedUnder(prefix: Uint8Array, revision: number): boolean {
-    for (let id = this.#firstFrom(revision + 1); id <= this.#lastId; id++) {
-      const reader = this.#read(id);
+    for (let id = this.firstFrom(revision + 1); id <= this.#lastId; id++) {
+      const reader = this.read(id);
       while (reader.next()) if (reader.revision > revision && reader.isUnder(prefix)) return true;
     }
     return false;
@@ -101,19 +87,19 @@ export class ChangeLog {
   /** The changes in the tables, from the first one of a segment on. */
   *from(segment: number): Generator<Change, void> {
     for (let id = segment; id <= this.#lastId; id++) {
-      const reader = this.#read(id);
+      const reader = this.read(id);
       while (reader.next()) yield reader.change();
     }
   }
 
-  /** The first segment that reaches `revision`. */
-  #firstFrom(revision: number): number {
+  /** The first segment that reaches `revision`; the one after the last when none does. */
+  firstFrom(revision: number): number {
     const [row] = this.#sql.exec<{ id: number }>(FIRST_FROM, revision).toArray();
     return row?.id ?? this.#lastId + 1;
   }
 
-  /** Throws `storage-damaged` when the row is not what was written. */
-  #read(id: number): SegmentReader {
+  /** One segment. Throws `storage-damaged` when the row is not what was written. */
+  read(id: number): SegmentReader {
     const [row] = this.#sql.exec<SegmentRow>(READ, id).toArray();
     if (row === undefined) throw damaged("change_segments", `id=${id}`, "the row is missing");
     const { first_revision: first, last_revision: last, checksum, changes } = row;

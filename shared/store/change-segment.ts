@@ -103,12 +103,17 @@ export class SegmentReader {
     return true;
   }
 
-  isOf(key: Uint8Array): boolean {
-    return key.length === this.#keyLength && this.isUnder(key);
+  /** A view. */
+  get keyBytes(): Uint8Array {
+    return this.#bytes.subarray(this.#keyOffset, this.#keyOffset + this.#keyLength);
+  }
+
+  get key(): string {
+    return decodeKey(this.keyBytes);
   }
 
   change(): Change {
-    const keyBytes = this.#bytes.slice(this.#keyOffset, this.#keyOffset + this.#keyLength);
+    const keyBytes = this.keyBytes.slice();
     const { revision, previousRevision, version, valueOffset, valueLength, createRevision, flags } = this;
     invariant(
       previousRevision < revision && createRevision <= revision,

@@ -1,4 +1,5 @@
 import type { ChangeLog } from "./change-log.ts";
+import { DirtyKeys, sortedUnder } from "./dirty-keys.ts";
 import type { SavedRecord } from "./key-record.ts";
 import { KeyRecord } from "./key-record.ts";
 import type { KeyState } from "./key-state.ts";
@@ -35,7 +36,7 @@ export class KeyCache {
   #old = new Map<string, KeyRecord>();
   #generation = 1;
   /** Changed since the round under way began, or the last one; each once. */
-  #dirty: KeyRecord[] = [];
+  readonly #dirty = new DirtyKeys();
   #changes = 0;
   /** The round under way: sorted by key, written up to `#written`. */
   #round: KeyRecord[] = [];
@@ -47,7 +48,7 @@ export class KeyCache {
     this.#tables = tables;
     this.#log = log;
     this.#limits = limits;
-    for (const change of log.from(tables.writtenSegment() + 1)) {
+    for (const change of log.from(tables.writtenSegment(log.lastId) + 1)) {
       const record = this.#young.get(change.key) ?? new KeyRecord(change.key, change.keyBytes);
       record.take(change);
       this.addDirty(record);
@@ -59,7 +60,7 @@ export class KeyCache {
   find(key: string): KeyRecord {
     const held = this.held(key);
     if (held !== undefined) return held;
-    const record = new KeyRecord(key);
+    const record = KeyRecord.named(key);
     const state = this.#tables.find(record.keyBytes);
     if (state !== null) record.take(state);
     return record;
@@ -83,23 +84,26 @@ export class KeyCache {
     }
     if (record.isDirty) return;
     record.isDirty = true;
-    this.#dirty.push(record);
+    this.#dirty.add(record);
   }
 
-  /** Takes `addDirty` back; of several the last one first. */
-  takeBack(record: KeyRecord, fields: SavedRecord["fields"]): void {
-    if (!fields.isDirty) this.#dirty.pop();
-    if (fields.generation !== this.#generation) this.#young.delete(record.key);
-    record.restore(fields);
+  /** Takes the last calls of `addDirty` back, and makes the records what they were before. */
+  takeBack(saved: readonly SavedRecord[]): void {
+    let added = 0;
+    for (const { record, fields } of saved) {
+      if (!fields.isDirty) added++;
+      if (fields.generation !== this.#generation) this.#young.delete(record.key);
+      record.restore(fields);
+    }
+    this.#dirty.removeLast(added);
   }
 
   /** Dirty keys that begin with `prefix`, deleted ones included, in the order of their bytes. */
   dirtyUnder(prefix: string): KeyRecord[] {
-    const found = this.#dirty.filter(({ key }) => key.startsWith(prefix));
-    for (let at = this.#written; at < this.#round.length; at++) {
-      const record = this.#round[at]!;
+    const found = this.#dirty.under(prefix);
+    for (const record of sortedUnder(this.#round, prefix, this.#written)) {
       // One that has changed again stands among the others too.
-      if (!record.isDirty && record.key.startsWith(prefix)) found.push(record);
+      if (!record.isDirty) found.push(record);
     }
     return found.sort((a, b) => compareBytes(a.keyBytes, b.keyBytes));
   }
@@ -120,9 +124,8 @@ export class KeyCache {
   }
 
   #beginRound(): void {
-    this.#round = this.#dirty.sort((a, b) => (a.key < b.key ? -1 : 1));
+    this.#round = this.#dirty.take();
     for (const record of this.#round) record.isDirty = false;
-    this.#dirty = [];
     this.#changes = 0;
     this.#written = 0;
     this.#roundSegment = this.#log.lastId;

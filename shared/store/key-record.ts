@@ -1,3 +1,4 @@
+import { decodeKey } from "./bytes.ts";
 import type { Change, KeyState, KeyValue } from "./key-state.ts";
 import { encodeKey } from "./keys.ts";
 
@@ -39,7 +40,14 @@ export class KeyRecord implements Change {
   /** The generation of the cache that holds this record; 0: none has. */
   generation = 0;
 
-  constructor(key: string, keyBytes = onHeap(encodeKey(key))) {
+  /** Throws as `encodeKey` does. */
+  static named(key: string): KeyRecord {
+    const keyBytes = onHeap(encodeKey(key));
+    // A part of a text, as a command's key is, would keep the whole of it in memory, its value included.
+    return new KeyRecord(decodeKey(keyBytes), keyBytes);
+  }
+
+  constructor(key: string, keyBytes: Uint8Array) {
     this.key = key;
     this.keyBytes = keyBytes;
   }

@@ -12,8 +12,8 @@ import { PageValues } from "./page-values.ts";
 import { scan } from "./scan.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-/** Up to so many revisions it is sooner to look through what changed than through all keys of a prefix. */
-const FEW_REVISIONS = 1000;
+/** Up to so many segments of changes it is sooner to look through them than through all keys of a prefix. */
+const FEW_SEGMENTS = 16;
 
 const NO_VALUE = new Uint8Array(0);
 
@@ -100,9 +100,10 @@ export class KeySpace {
       if (this.#unflushedRevisions[at]! <= revision) return false;
       if (this.#unflushed[at]!.key.startsWith(prefix)) return true;
     }
-    const { lastWritten } = this.#log;
+    const { lastWritten, lastId } = this.#log;
     if (lastWritten <= revision) return false;
-    if (lastWritten - revision <= FEW_REVISIONS) return this.#log.hasChangedUnder(prefixBytes, revision);
+    if (lastId - this.#log.firstFrom(revision + 1) < FEW_SEGMENTS)
+      return this.#log.hasChangedUnder(prefixBytes, revision);
     if (this.#cache.dirtyUnder(prefix).some((record) => record.revision > revision)) return true;
     return this.#tables.hasChangedUnder(prefixBytes, revision);
   }
@@ -159,13 +160,9 @@ export class KeySpace {
 
   /** Makes everything as it was at `keepForRollback`. */
   rollback(): void {
-    const saved = this.#saved ?? [];
+    this.#cache.takeBack(this.#saved ?? []);
     this.#saved = null;
     this.#staged = [];
-    while (saved.length > 0) {
-      const { record, fields } = saved.pop()!;
-      this.#cache.takeBack(record, fields);
-    }
   }
 
   /** Writes what was committed to the tables, in the caller's transaction, and lets go of values. */

@@ -1,4 +1,5 @@
 import { invariant } from "../errors.ts";
+import { damaged, rowChecksum } from "../storage/entry-row.ts";
 import type { SqlBinding, SqlStorage } from "../storage/port.ts";
 import type { KeyState, KeyValue } from "./key-state.ts";
 import { endOfPrefix } from "./keys.ts";
@@ -24,7 +25,8 @@ const TABLES = `
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS keys_written (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    segment INTEGER NOT NULL
+    segment INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
   );
 `;
 
@@ -44,8 +46,8 @@ const LAST_CHANGE_IN_RANGE =
   "SELECT coalesce(max(revision), 0) AS revision FROM keys WHERE key >= ? AND key < ?";
 const CHANGED_KEY_IN_RANGE =
   "SELECT 1 AS found FROM keys WHERE key >= ? AND key < ? AND revision > ? LIMIT 1";
-const WRITTEN = "SELECT segment FROM keys_written";
-const SET_WRITTEN = "INSERT OR REPLACE INTO keys_written (id, segment) VALUES (1, ?)";
+const WRITTEN = "SELECT segment, checksum FROM keys_written";
+const SET_WRITTEN = "INSERT OR REPLACE INTO keys_written (id, segment, checksum) VALUES (1, ?, ?)";
 
 const COLUMNS = 7;
 /** The platform allows 100 bindings in a statement. */
@@ -142,14 +144,22 @@ export class KeyTables {
     return this.#sql.exec(CHANGED_KEY_IN_RANGE, prefix, endOfPrefix(prefix), revision).toArray().length > 0;
   }
 
-  /** The newest segment of changes whose every key has been written here since; 0 at first. */
-  writtenSegment(): number {
-    const [row] = this.#sql.exec<{ segment: number }>(WRITTEN).toArray();
-    return row?.segment ?? 0;
+  /**
+   * The newest segment of changes whose every key has been written here since; 0 at first. Throws `storage-damaged` when
+   * the row is not what was written, or is past `lastSegment`, the newest there is: changes would be passed over.
+   */
+  writtenSegment(lastSegment: number): number {
+    const [row] = this.#sql.exec<{ segment: number; checksum: number }>(WRITTEN).toArray();
+    if (row === undefined) return 0;
+    const { segment, checksum } = row;
+    const refuse = (problem: string) => damaged("keys_written", "id=1", problem);
+    if (rowChecksum(segment) !== checksum) throw refuse("its segment does not match its checksum");
+    if (segment > lastSegment) throw refuse(`${segment} is past the last segment, ${lastSegment}`);
+    return segment;
   }
 
   setWrittenSegment(segment: number): void {
-    this.#sql.exec(SET_WRITTEN, segment);
+    this.#sql.exec(SET_WRITTEN, segment, rowChecksum(segment));
   }
 
   /** Writes states over what is there, in the caller's transaction. */

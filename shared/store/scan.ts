@@ -1,8 +1,9 @@
 import type { ChangeLog } from "./change-log.ts";
 import type { KeyState } from "./key-state.ts";
-import { isDeleted, overlay } from "./key-state.ts";
+import { overlay } from "./key-state.ts";
 import type { KeyTables } from "./key-tables.ts";
 import { compareBytes, encodeKey, endOfPrefix } from "./keys.ts";
+import { statesAt } from "./states-at.ts";
 
 /** Rows read in one piece. */
 const PAGE_ROWS = 256;
@@ -35,27 +36,6 @@ export function* scan(
     if (last === undefined) return;
     from = upTo;
   }
-}
-
-/** Where the keys of a page stood at `revision`; those that were absent then are left out. */
-function statesAt(log: ChangeLog, page: readonly KeyState[], revision: number): KeyState[] {
-  const states: KeyState[] = [];
-  for (const state of page) {
-    const then = stateAt(log, state, revision);
-    if (then !== null && !isDeleted(then)) states.push(then);
-  }
-  return states;
-}
-
-/** null: there was none. */
-function stateAt(log: ChangeLog, state: KeyState, revision: number): KeyState | null {
-  if (state.revision <= revision) return state;
-  let change = log.find(state.revision, state.keyBytes);
-  while (change.revision > revision) {
-    if (change.previousRevision === 0) return null;
-    change = log.find(change.previousRevision, state.keyBytes);
-  }
-  return change;
 }
 
 /** The first byte string after `key`. */

@@ -89,6 +89,17 @@ test("who speaks is read anew when it differs in a byte, whatever was read befor
   expect(() => unpackRequest(bytes, "N", known)).toThrow(RaftLiteError);
 });
 
+test("what a stranger has blown up is read, and not remembered", () => {
+  const known = new KnownHeads();
+  const large = { ...head, remark: "x".repeat(100_000) };
+  const bytesOf = (one: typeof head) => new TextEncoder().encode(JSON.stringify(one));
+  for (const one of [head, large]) {
+    expect(unpackRequest(packExchange(one, []), "N", known)).toMatchObject(head);
+  }
+  expect(known.find(bytesOf(head))).toEqual(head);
+  expect(known.find(bytesOf(large))).toBeUndefined();
+});
+
 test("a message of an unknown kind is passed over", () => {
   const messages = [{ type: "TimeoutNow", from: "A", to: "N", term: 3 }] as const;
   const bytes = packExchange(head, messages);

@@ -96,6 +96,26 @@ describe("sync", () => {
     }, syncs);
   });
 
+  it("never runs beside another, at whatever moment of the other's end it is asked for", async () => {
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const syncs = new HeldSyncs();
+      await opened(async (_, storage) => {
+        storage.sql.exec("CREATE TABLE t (v)");
+        const asked = [storage.sync()];
+        storage.sql.exec("INSERT INTO t VALUES (1)");
+        asked.push(storage.sync());
+        syncs.calls[0]!.finish();
+        for (let tick = 0; tick < ticks; tick++) await null;
+        storage.sql.exec("INSERT INTO t VALUES (2)");
+        asked.push(storage.sync());
+        await settle(asked[0]!);
+        expect(syncs.calls, `after ${ticks} ticks`).toHaveLength(2);
+        syncs.letGo();
+        await Promise.all(asked);
+      }, syncs);
+    }
+  });
+
   it("that fails is final", () => {
     const syncs = new HeldSyncs();
     return opened(async (directory, storage) => {

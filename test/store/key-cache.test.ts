@@ -110,7 +110,7 @@ test("a record that was taken back is not held", () => {
   const { fields } = record.save();
   cache.addDirty(record);
   expect(cache.held("k")).toBe(record);
-  cache.takeBack(record, fields);
+  cache.takeBack([{ record, fields }]);
   expect(cache.held("k")).toBeUndefined();
   expect(cache.dirtyUnder("")).toEqual([]);
 });
@@ -224,3 +224,22 @@ test.each([
   expect(thrown).toMatchObject({ code: "storage-damaged", message: expect.stringContaining(says) });
   expect((thrown as Error).message).toContain("table change_segments, id=1");
 });
+
+test.each([
+  ["ahead", "UPDATE keys_written SET segment = 2", "its segment does not match its checksum"],
+  ["behind", "UPDATE keys_written SET segment = 0", "its segment does not match its checksum"],
+  ["past segments that are gone", "DELETE FROM change_segments", "1 is past the last segment, 0"],
+])(
+  "how far the table of keys has come, damaged to be %s, stops a start, and names the row",
+  (_, damage, says) => {
+    const bench = new Bench({ dirtyKeys: 2, dirtyChanges: 1000, keysPerFlush: 2 });
+    bench.operations(puts(["k1", "k2"]));
+    bench.flush();
+    expect(bench.rows("keys_written", "segment")).toEqual([{ segment: 1 }]);
+    bench.operations(puts(["k1"], "not in the table of keys"));
+    bench.flush();
+    bench.storage.database.exec(damage);
+    // Whoever believes it takes the table's states for the newest.
+    expect(() => bench.crash()).toThrow(`table keys_written, id=1: ${says}`);
+  },
+);

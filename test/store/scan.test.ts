@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Bench, del, put, text } from "./support.ts";
 
 let bench: Bench;
@@ -113,4 +113,35 @@ test("hasChangedUnder agrees with lastChangeUnder, near and far, flushed and not
     }),
     { numRuns: 60 },
   );
+});
+
+test("however often keys have changed since, no segment of changes is read twice for a page", () => {
+  const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+  bench.operations(keys.map((key) => put(key, "then")));
+  bench.flush();
+  const scan = bench.store.scan("");
+  for (let round = 0; round < 40; round++) {
+    for (const key of keys) bench.operations([put(key, `${round}`)]);
+    bench.flush();
+  }
+  const segments = bench.rows("change_segments", "id").length;
+  const statements = vi.spyOn(bench.storage.sql, "exec");
+  expect([...scan].map(({ value }) => text(value))).toEqual(keys.map(() => "then"));
+  const reads = statements.mock.calls.filter(([query]) => query.includes("changes FROM change_segments"));
+  expect(reads.length).toBeLessThanOrEqual(segments);
+});
+
+test("whether a prefix has changed is not asked of a long log of changes, however few entries made it", () => {
+  const keys = Array.from({ length: 1000 }, (_, i) => put(`k${i}`, "v"));
+  bench.operations([put("quiet", "v")]); // 1
+  for (let i = 0; i < 30; i++) bench.operations(keys);
+  bench.operations([put("late", "v")]); // 32
+  bench.flush();
+  const statements = vi.spyOn(bench.storage.sql, "exec");
+  expect(bench.store.hasChangedUnder("quiet", 1)).toBe(false);
+  expect(bench.store.hasChangedUnder("late", 1)).toBe(true);
+  expect(bench.store.hasChangedUnder("quiet", 31)).toBe(false);
+  expect(bench.store.hasChangedUnder("late", 31)).toBe(true);
+  const reads = statements.mock.calls.filter(([query]) => query.includes("changes FROM change_segments"));
+  expect(reads.length).toBeLessThan(70);
 });

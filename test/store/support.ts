@@ -173,7 +173,10 @@ export class Bench {
   }
 
   /** A table's rows, fit for comparison; of all columns when none are named. */
-  rows(table: "keys" | "change_segments", columns = "*"): Record<string, SqlValue | string>[] {
+  rows(
+    table: "keys" | "keys_written" | "change_segments",
+    columns = "*",
+  ): Record<string, SqlValue | string>[] {
     return this.storage.database
       .prepare(`SELECT ${columns} FROM ${table}`)
       .all()
