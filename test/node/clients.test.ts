@@ -104,3 +104,18 @@ test("more than a node can keep waiting is refused", async () => {
   expect(commands.at(-1)?.error).toMatchObject({ code: "overloaded", status: 429 });
   expect(commands.at(-2)?.isPending).toBe(true);
 });
+
+test("nor more bytes than its host has room for", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  leader.maxWaitingBytes = 100;
+  leader.crash();
+  await leader.start();
+  world.isolate(leader);
+  const commands = [50, 45, 1, 50].map((length) =>
+    leader.execute("SET x=".padEnd(length, "v"), { timeoutMs: 5000 }),
+  );
+  await world.run(1);
+  expect(commands.map(({ isPending }) => isPending)).toEqual([true, true, false, false]);
+  expect(commands[3]?.error).toMatchObject({ code: "overloaded", status: 429 });
+});

@@ -43,6 +43,8 @@ export class Machine {
   /** Whom its next start lists. */
   peers: readonly string[];
   readonly timings: Timings;
+  /** Of its next start. */
+  maxWaitingBytes: number | undefined;
   /** What happened since the test last cleared it. */
   events: Trace[] = [];
   /** Why the node has given up; null while it has not. */
@@ -109,6 +111,7 @@ export class Machine {
       advertise: null,
       fallbackAddress: () => this.address,
       timings: this.timings,
+      ...(this.maxWaitingBytes !== undefined && { maxWaitingBytes: this.maxWaitingBytes }),
       storage: this.storage,
       stateMachine: this.#store,
       host: this.#host(boot),
