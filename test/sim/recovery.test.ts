@@ -61,6 +61,22 @@ test("a cluster that agrees and serves is well", async () => {
   await finish(recoveryOf(well));
 });
 
+test.each([
+  ["comes forward is waited for", [0, 0.3, 0.6, 1], true],
+  ["comes forward without an end is not", Array.from({ length: 30 }, (_, at) => at / 40), false],
+])("a node that is behind and %s", async (_what, indexes, isWell) => {
+  const behind = { id: "C", leader: "A", lastIndex: 0 };
+  const steps = [...indexes];
+  const recovery = recoveryOf([...well.slice(0, 2), behind]);
+  const runUntil: typeof recovery.runUntil = async (isDone) => {
+    behind.lastIndex = steps.shift() ?? behind.lastIndex;
+    return isDone();
+  };
+  const end = finish({ ...recovery, runUntil });
+  if (isWell) await end;
+  else await expect(end).rejects.toMatchObject(named("liveness", "the nodes differ"));
+});
+
 test("liveness: a node without a leader", async () => {
   await expect(awaitLeader(recoveryOf(instead("B", { leader: null })))).rejects.toMatchObject(
     named("liveness", "no leader of all"),
