@@ -270,8 +270,9 @@ describe("start", () => {
     await says(cluster, "Became Leader");
     const before = pidOf(directory, "B");
     process.kill(before, "SIGKILL");
-    await says(cluster, "[Node B] Ended unexpectedly (SIGKILL). Start it again with:\n");
-    const line = /again with:\n {2}(.*)\n/.exec(cluster.stdout())?.[1] ?? "";
+    const advice = /\[Node B\] Ended unexpectedly \(SIGKILL\)\. Start it again with:\n {2}(.*)\n/;
+    await until(() => advice.test(cluster.stdout()));
+    const line = advice.exec(cluster.stdout())?.[1] ?? "";
     const again = spawn(line, { shell: true, detached: true, stdio: "ignore" });
     try {
       await until(async () => (await fetch(`http://127.0.0.1:${port + 1}/health`)).status === 200);

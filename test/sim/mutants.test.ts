@@ -8,27 +8,28 @@ const seeds = 200;
 
 /**
  * The simulator is shown to catch what it is for. Each mutant is judged by one invariant alone, and by one that says
- * what it does to the cluster, not what it does: a node that fails over it is restarted and the run goes on.
+ * what it does to the cluster, not what it does: a node that fails over it is restarted and the run goes on. The number
+ * is the seed to begin with, so that it does not take long; all of them are run where it finds nothing.
  */
 test.concurrent.each([
-  ["core-vote-before-durability", "election-safety"],
-  ["core-old-term-commit", "leader-completeness"],
-  ["core-ack-before-durability", "committed-on-quorum"],
-  ["core-truncation-without-conflict", "committed-never-changes"],
-  ["node-forward-applied-twice", "at-most-once"],
-  ["node-outcome-guessed", "none-means-none"],
-  ["core-read-unconfirmed", "linearizability"],
-  ["core-read-before-first-commit", "linearizability"],
-  ["http-read-stale-by-default", "linearizability"],
-  ["http-watch-passes-over-change", "answers-follow-log"],
-  ["store-batch-wakes-first-key", "answers-follow-log"],
-])("%s breaks %s within 200 seeds", { timeout: 300_000 }, async (name, invariant) => {
+  ["core-vote-before-durability", "election-safety", 45],
+  ["core-old-term-commit", "leader-completeness", 16],
+  ["core-ack-before-durability", "committed-on-quorum", 0],
+  ["core-truncation-without-conflict", "committed-never-changes", 4],
+  ["node-forward-applied-twice", "at-most-once", 3],
+  ["node-outcome-guessed", "none-means-none", 0],
+  ["core-read-unconfirmed", "linearizability", 6],
+  ["core-read-before-first-commit", "linearizability", 0],
+  ["http-read-stale-by-default", "linearizability", 0],
+  ["http-watch-passes-over-change", "answers-follow-log", 0],
+  ["store-batch-wakes-first-key", "answers-follow-log", 0],
+])("%s breaks %s within 200 seeds", { timeout: 300_000 }, async (name, invariant, first) => {
   using faulty = mutant(name);
   const args = [
     join(import.meta.dirname, "find-violation.ts"),
     faulty.directory,
     invariant,
-    "0",
+    String(first),
     String(seeds),
   ];
   const { stdout } = await promisify(execFile)(process.execPath, args);
