@@ -18,13 +18,13 @@ import {
   onTimeoutNow,
 } from "./election.ts";
 import { cloneState, encodeState, hashText } from "./encoding.ts";
+import { onAppendEntries } from "./follower.ts";
 import { claimSlot, onDiscovered } from "./membership.ts";
 import { seedRandom } from "./random.ts";
 import { onRead, onReadIndexRequest, onReadIndexResponse } from "./reads.ts";
 import {
   advanceCommit,
   flushLeader,
-  onAppendEntries,
   onAppendEntriesResponse,
   onLeaderDeadline,
   onUnreachable,
