@@ -208,6 +208,9 @@ export class Monitor {
       case "late-wake":
         this.#counts.add("late wakes");
         break;
+      case "quiet":
+        this.#counts.add("silences");
+        break;
       default:
         break;
     }

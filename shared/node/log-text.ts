@@ -67,6 +67,10 @@ export function logText(id: string, trace: NodeEvent["trace"]): LogText {
       return shown(`${node} Lost its leader ${trace.peer}`);
     case "late-wake":
       return shown(`${node} Woke up ${Math.round(trace.lateMs)} ms late`);
+    case "quiet":
+      return shown(`${node} Quiet until it is needed (term ${trace.term})`);
+    case "awake":
+      return shown(`${node} Awake (term ${trace.term})`);
     case "truncated":
       return shown(
         `${node} Dropped uncommitted entries that conflict (Raft index ${trace.from} to ${trace.last})`,

@@ -45,6 +45,8 @@ export interface RaftSettings {
    * for it. 0: not at all.
    */
   readonly commitNoticeMs: number;
+  /** Once nothing has been proposed or read for so long, this node as a leader lets the cluster fall silent. 0: never. */
+  readonly quiesceAfterMs: number;
 }
 
 /** Limits that suit a LAN and a megabyte a command; timings are the host's to choose. */
@@ -55,6 +57,7 @@ export const defaultLimits = {
   maxInflightBytes: 4 << 20,
   maxUncommittedBytes: 32 << 20,
   commitNoticeMs: 0,
+  quiesceAfterMs: 0,
 } as const;
 
 export type RaftLimits = Readonly<Record<keyof typeof defaultLimits, number>>;
@@ -90,6 +93,10 @@ export interface LeaderState {
   commitNoticeAt: number;
   reads: PendingRead[];
   transfer: Transfer | null;
+  /** When something was last proposed, or read. */
+  activeAt: number;
+  /** The followers have been asked to fall silent. */
+  quiescing: boolean;
   /** Of entries of this term; never less than what is uncommitted of them. */
   uncommittedBytes: number;
 }
@@ -99,6 +106,9 @@ export type Role =
   | { readonly type: "pre-candidate"; readonly cause: CampaignCause; votes: Votes }
   | { readonly type: "candidate"; readonly cause: CampaignCause; votes: Votes }
   | LeaderState;
+
+/** How a node came to know that it has no leader, other than by waiting for one. */
+export type LeaderLoss = Extract<CampaignCause, "peer-lost" | "wake">;
 
 export interface IssuedPersist {
   readonly number: number;
@@ -126,10 +136,15 @@ export interface RaftState {
   leaderContactAt: number | null;
   /** The heartbeat interval that the last leader announced; 0 before the first. */
   announcedHeartbeatMs: number;
-  /** Until then a lost leader makes this node try again every few milliseconds. */
-  peerLostUntil: number;
+  /** Until then this node, whose leader is known to be gone, tries again soon; for the reason that stands beside it. */
+  leaderLostUntil: number;
+  leaderLostBy: LeaderLoss;
   /** A late deadline has been put off once; the next one counts. A deadline that was drawn anew may be late again. */
   lateWakeGranted: boolean;
+  /** This node has fallen silent (quiescence.ts): its deadlines do not count. */
+  quiet: boolean;
+  /** A leader that was asked whether it still leads has until then to say so; 0 when none was. */
+  leaderAskedUntil: number;
   stalled: boolean;
   hardStateDirty: boolean;
   /** Entries that no `persist` has named yet; consecutive up to the end of the log. */
@@ -164,6 +179,11 @@ export function electionTimeoutMinMs(core: Core): number {
   return Math.max(core.settings.electionTimeoutMinMs, 3 * heartbeatMs);
 }
 
+/** The leader's heartbeat interval, as far as this node has heard of one. */
+export function heartbeatMs({ settings, state }: Core): number {
+  return state.announcedHeartbeatMs || settings.heartbeatMs;
+}
+
 /** Uniform in [0, limit). Nothing is drawn for a limit of 0. */
 export function randomBelow(core: Core, limit: number): number {
   if (limit <= 0) return 0;
@@ -184,6 +204,15 @@ export function trace(core: Core, event: RaftTrace): void {
   core.out.trace.push(event);
 }
 
+/** A quiet node takes part again; its deadlines are the caller's to set. Does nothing where it is awake. */
+export function endSilence(core: Core): void {
+  const { state } = core;
+  if (!state.quiet) return;
+  state.quiet = false;
+  state.lateWakeGranted = false;
+  trace(core, { type: "awake", term: state.term });
+}
+
 /** Paper 5.1: whoever sees a later term adopts it, with a vote that is free again. */
 export function becomeFollower(core: Core, term: Term, leader: NodeId | null, cause?: StepDownCause): void {
   const { state } = core;
@@ -199,6 +228,8 @@ export function becomeFollower(core: Core, term: Term, leader: NodeId | null, ca
   }
   if (wasLeader && cause) trace(core, { type: "stepped-down", term, cause });
   const followsAnew = leader !== null && (termRises || state.leader !== leader);
+  endSilence(core);
+  state.leaderAskedUntil = 0;
   state.role = { type: "follower" };
   state.leader = leader;
   state.leaderContactAt = leader === null ? null : state.now;

@@ -3,13 +3,16 @@ import {
   becomeFollower,
   configurationOf,
   electionTimeoutMinMs,
+  endSilence,
   hardStateIsDurable,
+  heartbeatMs,
   isPromotable,
   randomBelow,
   reply,
   resetElectionDeadline,
   trace,
 } from "./core.ts";
+import { wake } from "./quiescence.ts";
 import type { Votes } from "./quorum.ts";
 import { isMember, members, voteResult } from "./quorum.ts";
 import { becomeLeader } from "./replication.ts";
@@ -28,6 +31,11 @@ import type {
 /** A node that lost its leader's connection asks for votes within this time, and again as often. */
 const peerLostRetryMs = 20;
 
+/** How often a node asks that knows its leader to be gone. One that woke up knows nothing of how near the others are. */
+function retryMs(core: Core): number {
+  return core.state.leaderLostBy === "wake" ? heartbeatMs(core) : peerLostRetryMs;
+}
+
 type VoteRefusal = Extract<RaftTrace, { type: "vote-refused" }>["reason"];
 
 export function onElectionDeadline(core: Core): void {
@@ -36,7 +44,11 @@ export function onElectionDeadline(core: Core): void {
     resetElectionDeadline(core);
     return;
   }
-  startPreVote(core, state.now < state.peerLostUntil ? "peer-lost" : "timeout");
+  startPreVote(core, isLeaderLost(core) ? state.leaderLostBy : "timeout");
+}
+
+function isLeaderLost({ state }: Core): boolean {
+  return state.now < state.leaderLostUntil;
 }
 
 /**
@@ -57,6 +69,7 @@ function startPreVote(core: Core, cause: CampaignCause): void {
 /** Raises the term and stands for it (paper 5.2). */
 function startElection(core: Core, cause: CampaignCause): void {
   const { state, settings } = core;
+  endSilence(core);
   state.term += 1;
   state.votedFor = settings.id;
   state.hardStateDirty = true;
@@ -72,9 +85,9 @@ function startElection(core: Core, cause: CampaignCause): void {
 
 /** After a lost leader the next try comes at once; a rival's luck decides by the random part. */
 function setCampaignDeadline(core: Core, cause: CampaignCause): void {
-  if (cause !== "peer-lost") resetElectionDeadline(core);
-  else
-    core.state.electionDeadline = core.state.now + peerLostRetryMs / 2 + randomBelow(core, peerLostRetryMs);
+  const { state } = core;
+  if (cause !== "peer-lost" && cause !== "wake") resetElectionDeadline(core);
+  else state.electionDeadline = state.now + retryMs(core) / 2 + randomBelow(core, retryMs(core));
 }
 
 function askForVotes(core: Core, preVote: boolean, leadershipTransfer: boolean): void {
@@ -104,6 +117,8 @@ export function onRequestVote(core: Core, message: RequestVote): void {
   const { state } = core;
   // What cannot be made durable is not answered; the candidate asks others.
   if (state.stalled) return;
+  forgetAsking(core, message);
+  wake(core);
   const refusal = message.preVote ? considerPreVote(core, message) : considerVote(core, message);
   if (refusal === null && !message.preVote) {
     if (state.votedFor !== message.candidateId) {
@@ -113,7 +128,7 @@ export function onRequestVote(core: Core, message: RequestVote): void {
     state.role = { type: "follower" };
     resetElectionDeadline(core);
   }
-  if (refusal === null && message.preVote && state.now < state.peerLostUntil) standBack(core);
+  if (refusal === null && message.preVote && isLeaderLost(core)) standBack(core);
   const about = { term: message.term, to: message.candidateId, preVote: message.preVote };
   if (refusal === null) trace(core, { type: "vote-granted", ...about });
   else trace(core, { type: "vote-refused", ...about, reason: refusal });
@@ -126,6 +141,14 @@ export function onRequestVote(core: Core, message: RequestVote): void {
     voteGranted: refusal === null,
     preVote: message.preVote,
   });
+}
+
+/** Whoever asks for votes in a later term does not lead any more: it was started again, or woke up without its office. */
+function forgetAsking({ state }: Core, { candidateId, term }: RequestVote): void {
+  if (state.leader !== candidateId || term <= state.term) return;
+  state.leader = null;
+  state.leaderContactAt = null;
+  state.leaderAskedUntil = 0;
 }
 
 function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
@@ -144,7 +167,7 @@ function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
  */
 function goesFirst({ state, settings }: Core, rival: RequestVote): boolean {
   const { role, log } = state;
-  if (role.type !== "pre-candidate" || role.cause !== "peer-lost" || rival.term !== state.term + 1)
+  if (role.type !== "pre-candidate" || role.cause === "timeout" || rival.term !== state.term + 1)
     return false;
   if (rival.lastLogTerm !== lastTerm(log) || rival.lastLogIndex !== log.lastIndex) return false;
   return settings.id < rival.candidateId;
@@ -154,7 +177,7 @@ function goesFirst({ state, settings }: Core, rival: RequestVote): boolean {
 function standBack(core: Core): void {
   const { state } = core;
   if (state.role.type === "pre-candidate") state.role = { type: "follower" };
-  const leaveMs = peerLostRetryMs + randomBelow(core, peerLostRetryMs);
+  const leaveMs = retryMs(core) + randomBelow(core, retryMs(core));
   state.electionDeadline = Math.max(state.electionDeadline, state.now + leaveMs);
 }
 
@@ -185,7 +208,10 @@ function hasLiveLeader(core: Core): boolean {
   const { state } = core;
   // A leader steps down by itself when it has lost its majority; until then it is alive.
   if (state.role.type === "leader") return true;
-  if (state.leader === null || state.leaderContactAt === null) return false;
+  if (state.leader === null) return false;
+  // One that was asked a moment ago has not been given the time to answer.
+  if (state.now < state.leaderAskedUntil) return true;
+  if (state.leaderContactAt === null) return false;
   return state.now - state.leaderContactAt < electionTimeoutMinMs(core);
 }
 
@@ -263,6 +289,9 @@ export function onPeerLost(core: Core, peer: NodeId): void {
   trace(core, { type: "peer-lost", peer });
   state.leader = null;
   state.leaderContactAt = null;
-  state.peerLostUntil = state.now + electionTimeoutMinMs(core);
+  endSilence(core);
+  state.leaderAskedUntil = 0;
+  state.leaderLostUntil = state.now + electionTimeoutMinMs(core);
+  state.leaderLostBy = "peer-lost";
   state.electionDeadline = Math.min(state.electionDeadline, state.now + randomBelow(core, peerLostRetryMs));
 }

@@ -21,6 +21,7 @@ const moments = new Set([
   "heartbeatDeadline",
   "commitNoticeAt",
   "deadline",
+  "activeAt",
   "contactAt",
   "movedAt",
   "since",
@@ -33,7 +34,7 @@ export function encodeState(state: RaftState): string {
     if (key === "now") return undefined;
     if (typeof value !== "number") return value;
     // Over is over, however long ago.
-    if (key === "peerLostUntil") return Math.max(0, value - now);
+    if (key === "leaderLostUntil" || key === "leaderAskedUntil") return Math.max(0, value - now);
     return moments.has(key) ? value - now : value;
   });
 }

@@ -1,8 +1,9 @@
 import { invariant } from "../errors.ts";
 import type { Core } from "./core.ts";
 import { addEntry, becomeFollower, commitTo, reply, trace, truncateLog } from "./core.ts";
+import { onQuiesce } from "./quiescence.ts";
 import { findConflictByTerm, termAt } from "./term-log.ts";
-import type { AppendEntries } from "./types.ts";
+import type { AppendEntries, LogIndex } from "./types.ts";
 
 /** The follower's side of log replication (paper 5.3): what a leader's messages do to a log, and what is answered. */
 
@@ -17,7 +18,7 @@ export function onAppendEntries(core: Core, message: AppendEntries): void {
   if (message.term === state.term && state.leader !== null && state.leader !== message.leaderId) return;
   if (contradictsCommitted(core, message)) return;
   state.announcedHeartbeatMs = message.heartbeatMs;
-  state.peerLostUntil = 0;
+  state.leaderLostUntil = 0;
   becomeFollower(core, message.term, message.leaderId, "higher-term");
 
   const founding = isOtherFounding(core, message);
@@ -55,7 +56,8 @@ export function onAppendEntries(core: Core, message: AppendEntries): void {
   );
   const proven = message.prevLogIndex + message.entries.length;
   commitTo(core, Math.min(message.leaderCommit, proven));
-  acknowledge(core, message, Math.max(proven, Math.min(state.commitIndex, state.log.lastIndex)));
+  const quiet = onQuiesce(core, message);
+  acknowledge(core, message, Math.max(proven, Math.min(state.commitIndex, state.log.lastIndex)), quiet);
 }
 
 /**
@@ -88,7 +90,7 @@ function isOtherFounding({ state }: Core, { logClusterId }: AppendEntries): bool
 }
 
 /** An acknowledgement says "durable". One without new entries need not wait for the disk: it promises less. */
-function acknowledge(core: Core, message: AppendEntries, upTo: number): void {
+function acknowledge(core: Core, message: AppendEntries, upTo: LogIndex, quiet: boolean): void {
   const { state, settings } = core;
   const matchIndex = message.entries.length === 0 ? Math.min(upTo, state.log.durableIndex) : upTo;
   reply(
@@ -104,6 +106,7 @@ function acknowledge(core: Core, message: AppendEntries, upTo: number): void {
       conflictTerm: 0,
       prevLogIndex: message.prevLogIndex,
       round: message.round,
+      ...(quiet && { quiet }),
     },
     matchIndex,
   );

@@ -1,5 +1,6 @@
 import type { Core } from "./core.ts";
 import { addEntry, configurationOf, createEntry } from "./core.ts";
+import { recordActivity } from "./quiescence.ts";
 import { isMember } from "./quorum.ts";
 import { configurationSize, followConfiguration } from "./replication.ts";
 import type { Configuration, Member, OpenSlot, Slot } from "./types.ts";
@@ -28,6 +29,7 @@ export function claimSlot(core: Core, member: Member): boolean {
   if (claimed === null) return false;
   addEntry(core, createEntry(core, "configuration", configurationSize(claimed), { configuration: claimed }));
   followConfiguration(core, state.role);
+  recordActivity(core);
   return true;
 }
 

@@ -24,6 +24,10 @@ export interface Progress {
   awaitedCommit: LogIndex;
   /** When entries were last sent, or acknowledged: past a limit they are taken for lost. */
   movedAt: number;
+  /** It has fallen silent, as it was asked to. */
+  quiet: boolean;
+  /** It had not answered for so long that the cluster fell silent without it; until it does. */
+  away: boolean;
   /** What one message may hold: halved by every loss, so that it fits through a slow link in time. */
   maxBytes: number;
 }
@@ -56,6 +60,8 @@ export function createProgress(id: NodeId, nextIndex: LogIndex, now: number, max
     sentCommit: 0,
     awaitedCommit: 0,
     movedAt: now,
+    quiet: false,
+    away: false,
     maxBytes,
   };
 }

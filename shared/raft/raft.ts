@@ -20,6 +20,7 @@ import {
 import { cloneState, encodeState, hashText } from "./encoding.ts";
 import { onAppendEntries } from "./follower.ts";
 import { claimSlot, onDiscovered } from "./membership.ts";
+import { onLeaderAbsent, wake } from "./quiescence.ts";
 import { seedRandom } from "./random.ts";
 import { onRead, onReadIndexRequest, onReadIndexResponse } from "./reads.ts";
 import {
@@ -58,6 +59,8 @@ export interface RestoredState {
   readonly configurations: readonly { readonly index: LogIndex; readonly configuration: Configuration }[];
   /** At least what has been applied: applied entries are committed. */
   readonly commitIndex: LogIndex;
+  /** It had fallen silent, and goes on so until something wakes it. */
+  readonly quiet?: boolean;
 }
 
 const largestLeap = 2 ** 32;
@@ -99,7 +102,10 @@ export class Raft {
       electionDeadline: 0,
       leaderContactAt: null,
       announcedHeartbeatMs: 0,
-      peerLostUntil: 0,
+      leaderLostUntil: 0,
+      leaderLostBy: "peer-lost",
+      leaderAskedUntil: 0,
+      quiet: restored.quiet ?? false,
       lateWakeGranted: false,
       stalled: false,
       hardStateDirty: false,
@@ -128,18 +134,25 @@ export class Raft {
       case "deadline":
         this.#onDeadline();
         return accepted;
+      case "wake":
+        wake(core);
+        return accepted;
       case "propose":
+        wake(core);
         return propose(core, event.proposals, event.awaitedBy);
       case "read":
+        wake(core);
         onRead(core, event.readId);
         return accepted;
       case "persisted":
         this.#onPersisted(event.number);
         return accepted;
       case "transfer":
+        wake(core);
         startTransfer(core, event.to);
         return accepted;
       case "claim":
+        wake(core);
         return claimSlot(core, event.member) ? accepted : { accepted: false, reason: "not-leader" };
       case "discovered":
         onDiscovered(core, event.configuration);
@@ -149,6 +162,7 @@ export class Raft {
         return accepted;
       case "unreachable":
         onUnreachable(core, event.peer);
+        onLeaderAbsent(core, event.peer);
         return accepted;
       case "storage-stalled":
         onStorageStalled(core);
@@ -245,6 +259,7 @@ export class Raft {
   /** Without the news of a commit, which is a courtesy: that it is late does not say that this node slept. */
   #promisedDeadline(): number {
     const { state } = this.#core;
+    if (state.quiet) return Number.POSITIVE_INFINITY;
     if (state.role.type !== "leader") return state.electionDeadline;
     return Math.min(
       state.role.heartbeatDeadline,
@@ -327,6 +342,7 @@ export class Raft {
       role: this.role,
       term: state.term,
       leader: state.leader,
+      quiet: state.quiet,
       lastIndex: log.lastIndex,
       durableIndex: log.durableIndex,
       commitIndex: state.commitIndex,

@@ -1,6 +1,7 @@
 import type { Core, LeaderState, PendingRead } from "./core.ts";
 import { answerRead, configurationOf, refuseRead } from "./core.ts";
 import { recordAwaited } from "./progress.ts";
+import { onLeaderAbsent, probeReadId, recordActivity, wake } from "./quiescence.ts";
 import { quorumValue } from "./quorum.ts";
 import type { ReadIndexRequest, ReadIndexResponse } from "./types.ts";
 
@@ -22,17 +23,21 @@ export function onRead(core: Core, readId: number): void {
 
 export function onReadIndexRequest(core: Core, message: ReadIndexRequest): void {
   const { role } = core.state;
+  wake(core);
   if (role.type === "leader") registerRead(core, role, { readId: message.readId, from: message.from });
   else refuseRead(core, { readId: message.readId, from: message.from });
 }
 
 export function onReadIndexResponse(core: Core, message: ReadIndexResponse): void {
-  core.out.reads.push({ readId: message.readId, readIndex: message.readIndex });
+  const { readId, readIndex, from } = message;
+  if (readId !== probeReadId) core.out.reads.push({ readId, readIndex });
+  else if (readIndex === null) onLeaderAbsent(core, from);
 }
 
 function registerRead(core: Core, leader: LeaderState, read: Pick<PendingRead, "readId" | "from">): void {
   const pending: PendingRead = { ...read, readIndex: 0, round: 0 };
   leader.reads.push(pending);
+  recordActivity(core);
   // Before the term's first entry is committed the commit index may lie behind what an earlier leader acknowledged.
   if (core.state.commitIndex < leader.firstIndex) return;
   startConfirmation(core, leader, pending);

@@ -19,6 +19,7 @@ import {
   recordSent,
   windowIsOpen,
 } from "./progress.ts";
+import { considerQuiescence, isAskedForSilence, recordActivity, recordQuiet } from "./quiescence.ts";
 import { committedIndex, members, quorumValue } from "./quorum.ts";
 import { answerConfirmedReads, registerWaitingReads } from "./reads.ts";
 import { bytesOf, findConflictByTerm, termAt } from "./term-log.ts";
@@ -48,11 +49,14 @@ export function becomeLeader(core: Core): void {
     commitNoticeAt: Number.POSITIVE_INFINITY,
     reads: [],
     transfer: null,
+    activeAt: state.now,
+    quiescing: false,
     uncommittedBytes: 0,
   };
   state.leader = settings.id;
   state.leaderContactAt = null;
-  state.peerLostUntil = 0;
+  state.leaderLostUntil = 0;
+  state.leaderAskedUntil = 0;
   trace(core, { type: "leader", term: state.term });
   // The first entry of a term settles what earlier terms left open (paper 8, 5.4.2); the very first of all says who
   // the cluster is.
@@ -98,6 +102,7 @@ export function propose(core: Core, proposals: readonly Proposal[], awaitedBy?: 
     addEntry(core, entry);
   }
   if (awaitedBy !== undefined) recordAwaited(state.role.progress, awaitedBy, state.log.lastIndex);
+  recordActivity(core);
   trace(core, { type: "appended", first, last: state.log.lastIndex, term: state.term, leader: true });
   return { accepted: true, first, term: state.term };
 }
@@ -125,6 +130,7 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
     const hint = findConflictByTerm(state.log, message.conflictIndex, message.conflictTerm);
     recordRejected(progress, message.prevLogIndex, hint);
   }
+  recordQuiet(core, leader, progress, message);
   answerConfirmedReads(core);
   advanceTransfer(core);
 }
@@ -174,6 +180,7 @@ export function onLeaderDeadline(core: Core): void {
   if (leader.heartbeatDeadline > state.now) return;
   leader.heartbeatDeadline = state.now + settings.heartbeatMs;
   leader.heartbeatDue = true;
+  considerQuiescence(core, leader);
   // What has been under way for so long is lost, whatever the transport believes.
   const patienceMs = 2 * electionTimeoutMinMs(core);
   for (const progress of leader.progress) {
@@ -197,7 +204,7 @@ export function quorumContactDeadline(core: Core, leader: LeaderState): number {
 /** Writes the messages that the leader's followers are due: new entries, a commit index, a round, a heartbeat. */
 export function flushLeader(core: Core): void {
   const { state } = core;
-  if (state.role.type !== "leader") return;
+  if (state.role.type !== "leader" || state.quiet) return;
   const leader = state.role;
   if (leader.heartbeatDue && !leader.roundOpen) leader.round++;
   for (const progress of leader.progress) flushPeer(core, leader, progress);
@@ -293,6 +300,7 @@ function sendAppend(
     heartbeatMs: settings.heartbeatMs,
     logClusterId: configuration.clusterId,
     round: leader.round,
+    ...(isAskedForSilence(leader, progress, range) && { quiesce: true }),
   });
   progress.sentRound = leader.round;
   progress.sentCommit = Math.max(progress.sentCommit, leaderCommit);

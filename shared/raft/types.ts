@@ -96,6 +96,8 @@ interface AppendEntriesHeader extends Envelope {
   readonly logClusterId?: string;
   /** Counts the leader's confirmation rounds; echoed, so that a read knows which acknowledgements came after it. */
   readonly round: number;
+  /** The leader wants to fall silent, and asks the follower to (quiescence.ts). Only without entries. */
+  readonly quiesce?: true;
 }
 
 /** Paper 5.3, as it arrives: with the entries. */
@@ -123,6 +125,8 @@ export interface AppendEntriesResponse extends Envelope {
   /** Echo of the refused prevLogIndex, so that an overtaken refusal is recognised. */
   readonly prevLogIndex: LogIndex;
   readonly round: number;
+  /** The follower has fallen silent, as it was asked to. */
+  readonly quiet?: true;
 }
 
 /** Thesis 3.10: start an election now. */
@@ -167,8 +171,10 @@ export type RaftEvent =
   | { readonly type: "deadline" }
   /** `awaitedBy`: the follower whose client waits for it. */
   | { readonly type: "propose"; readonly proposals: readonly Proposal[]; readonly awaitedBy?: NodeId }
-  /** Ask for a read index; answered in `Work.reads` under the same id. */
+  /** Ask for a read index; answered in `Work.reads` under the same id, which is not 0. */
   | { readonly type: "read"; readonly readId: number }
+  /** Somebody counts on the cluster: a quiet node takes part again. Proposals and reads say so themselves. */
+  | { readonly type: "wake" }
   /** `Work.persist` of this number, and so all before it, is durable. */
   | { readonly type: "persisted"; readonly number: number }
   /** Hand leadership to `to`, or to the voter that is furthest along. */
@@ -205,8 +211,8 @@ export interface Persist {
   readonly entries: readonly Entry[];
 }
 
-/** Why an election began. */
-export type CampaignCause = "timeout" | "peer-lost" | "transfer";
+/** Why an election began. `wake`: a node that had fallen silent found no leader. */
+export type CampaignCause = "timeout" | "peer-lost" | "wake" | "transfer";
 export type StepDownCause = "higher-term" | "no-quorum" | "storage-stalled" | "removed";
 
 /** What happened, typed: log lines, traces, metrics and pictures are drawn from these. */
@@ -246,7 +252,9 @@ export type RaftTrace =
   | { readonly type: "transfer-started"; readonly to: NodeId }
   | { readonly type: "transfer-aborted"; readonly to: NodeId }
   | { readonly type: "peer-lost"; readonly peer: NodeId }
-  | { readonly type: "late-wake"; readonly lateMs: number };
+  | { readonly type: "late-wake"; readonly lateMs: number }
+  | { readonly type: "quiet"; readonly term: Term; readonly leader: NodeId }
+  | { readonly type: "awake"; readonly term: Term };
 
 export interface ReadOutcome {
   readonly readId: number;
@@ -278,6 +286,8 @@ export interface RaftView {
   readonly role: RoleName;
   readonly term: Term;
   readonly leader: NodeId | null;
+  /** It has no deadline and hears nobody until something wakes it; `leader` is who led when it fell silent. */
+  readonly quiet: boolean;
   readonly lastIndex: LogIndex;
   readonly durableIndex: LogIndex;
   readonly commitIndex: LogIndex;

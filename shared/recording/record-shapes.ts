@@ -117,6 +117,8 @@ const shapes = new Map<FlightRecord["event"], Shape>([
   ["transfer-aborted", { to: text }],
   ["peer-lost", { peer: text }],
   ["late-wake", { lateMs: time }],
+  ["quiet", { term: index, leader: text }],
+  ["awake", { term: index }],
   ["stalled", {}],
   ["stopped", {}],
   ["failed", { code: text }],

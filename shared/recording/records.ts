@@ -125,6 +125,8 @@ export type Happening =
   | { readonly event: "transfer-aborted"; readonly to: NodeId }
   | { readonly event: "peer-lost"; readonly peer: NodeId }
   | { readonly event: "late-wake"; readonly lateMs: number }
+  | { readonly event: "quiet"; readonly term: Term; readonly leader: NodeId }
+  | { readonly event: "awake"; readonly term: Term }
   | { readonly event: "stalled" }
   | { readonly event: "stopped" }
   | { readonly event: "failed"; readonly code: string };

@@ -106,12 +106,12 @@ export class Cluster {
   }
 
   /** Starts a machine from what its disk holds. */
-  start(id: NodeId, commitIndex = 0): void {
-    this.#boot(this.machine(id), commitIndex);
+  start(id: NodeId, commitIndex = 0, quiet = false): void {
+    this.#boot(this.machine(id), commitIndex, quiet);
     this.#check();
   }
 
-  #boot(machine: Machine, commitIndex: number): void {
+  #boot(machine: Machine, commitIndex: number, quiet = false): void {
     const { id } = machine;
     machine.boot++;
     machine.log = machine.disk.image.log;
@@ -120,7 +120,7 @@ export class Cluster {
     machine.durablePersist = 0;
     machine.core = Raft.restore(
       settingsFor(id, machine.overrides),
-      restoredFrom(machine.disk.image, commitIndex),
+      { ...restoredFrom(machine.disk.image, commitIndex), quiet },
       id.charCodeAt(0) * 7919 + machine.boot,
       this.clock(id),
     );

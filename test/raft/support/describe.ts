@@ -32,11 +32,12 @@ function describeBody(message: Message): string {
       const { entries } = message;
       const what = entries.length === 0 ? "" : ` entries ${describeEntries(entries)}`;
       const prev = at(message.prevLogIndex, message.prevLogTerm);
-      return `append term ${message.term} prev ${prev}${what} commit ${message.leaderCommit} round ${message.round}`;
+      const asks = message.quiesce ? " quiesce" : "";
+      return `append term ${message.term} prev ${prev}${what} commit ${message.leaderCommit} round ${message.round}${asks}`;
     }
     case "AppendEntriesResponse":
       return message.success
-        ? `ack term ${message.term} match ${message.matchIndex} round ${message.round}`
+        ? `ack term ${message.term} match ${message.matchIndex} round ${message.round}${message.quiet ? " quiet" : ""}`
         : `reject term ${message.term} prev ${message.prevLogIndex} hint ${at(message.conflictIndex, message.conflictTerm)} round ${message.round}`;
     case "TimeoutNow":
       return `timeout-now term ${message.term}`;
@@ -96,5 +97,9 @@ export function describeTrace(event: RaftTrace): string {
       return `lost ${event.peer}`;
     case "late-wake":
       return `woke ${Math.round(event.lateMs)} ms late`;
+    case "quiet":
+      return `is quiet in term ${event.term}, led by ${event.leader}`;
+    case "awake":
+      return `is awake in term ${event.term}`;
   }
 }

@@ -24,6 +24,8 @@ export interface SoloOptions {
   readonly commit?: number;
   readonly settings?: SettingOverrides;
   readonly seed?: number;
+  /** It had fallen silent before it was started. */
+  readonly quiet?: boolean;
 }
 
 /** One core with a test in place of the world around it. */
@@ -43,7 +45,10 @@ export class Solo {
     );
     this.core = Raft.restore(
       settingsFor(self, options.settings),
-      restoredFrom({ hardState: { term, votedFor }, log: entries }, commit),
+      {
+        ...restoredFrom({ hardState: { term, votedFor }, log: entries }, commit),
+        quiet: options.quiet ?? false,
+      },
       options.seed ?? 1,
       0,
     );

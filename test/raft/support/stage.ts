@@ -171,6 +171,10 @@ export class Stage {
     transfer: ([id = "", to]) => {
       this.#cluster.step(id, to === undefined ? { type: "transfer" } : { type: "transfer", to });
     },
+    /** `call A`: somebody counts on A's cluster. */
+    call: ([id = ""]) => {
+      this.#cluster.step(id, { type: "wake" });
+    },
     claim: ([id = "", name = ""]) => {
       const member = { id: name, storeId: `store-${name}`, address: `http://${name}` };
       return refusal(this.#cluster.step(id, { type: "claim", member }));
@@ -200,8 +204,10 @@ export class Stage {
     },
     /** `crash A kept 1`: of the writes under way the first one reached the disk. */
     crash: ([id = "", , kept = "0"]) => this.#cluster.crash(id, Number(kept)) as undefined,
+    /** `start A B`; `start A quiet`: as it was when it had fallen silent. */
     start: (words) => {
-      for (const id of words) this.#cluster.start(id);
+      const quiet = words.at(-1) === "quiet";
+      for (const id of quiet ? words.slice(0, -1) : words) this.#cluster.start(id, 0, quiet);
     },
     /** `prefix A 2`: messages of entries whose size A does not know carry at most two. */
     prefix: ([id = "", count]) => {
@@ -222,10 +228,10 @@ export class Stage {
   #show(id: NodeId): string {
     const { core, log, disk } = this.#cluster.machine(id);
     if (core === null) return `${id} is down, on its disk ${describeEntries(disk.image.log)}`;
-    const { role, term, leader, commitIndex, durableIndex, lastIndex } = core.view();
+    const { role, term, leader, quiet, commitIndex, durableIndex, lastIndex } = core.view();
     const durable = durableIndex === lastIndex ? "" : ` durable ${durableIndex}`;
     const of = role === "Follower" ? ` of ${leader ?? "nobody"}` : "";
-    return `${id} ${role}${of} term ${term} log ${describeEntries(log)} commit ${commitIndex}${durable}`;
+    return `${id} ${role}${of} term ${term} log ${describeEntries(log)} commit ${commitIndex}${durable}${quiet ? " quiet" : ""}`;
   }
 
   #entry(index: number, term: number): Entry {
