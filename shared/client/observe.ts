@@ -30,6 +30,7 @@ export interface NodeStatus {
     readonly durableIndex: number;
     readonly commitIndex: number;
     readonly appliedIndex: number;
+    readonly quiet: boolean;
     /** The other members. `matchIndex` and `lag` are known to the leader alone. */
     readonly peers: readonly {
       readonly id: string | null;

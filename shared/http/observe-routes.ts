@@ -38,7 +38,9 @@ export function peersRoute({ node, host }: NodeContext): RouteHandler {
 export function healthRoute({ node, host }: NodeContext): RouteHandler {
   return () => {
     const health = node.health();
-    if (health.healthy) return jsonReply(host, { ok: true, node: node.id });
+    if (health.healthy) {
+      return jsonReply(host, { ok: true, node: node.id, ...(health.quiet && { quiet: true }) });
+    }
     throw new RaftLiteError("unhealthy", health.reason, {
       status: 503,
       details: { node: node.id, reason: health.reason },

@@ -90,6 +90,8 @@ export interface NodeStatus {
     readonly durableIndex: LogIndex;
     readonly commitIndex: LogIndex;
     readonly appliedIndex: LogIndex;
+    /** The cluster has fallen silent until it is needed, as far as this node knows. */
+    readonly quiet: boolean;
     readonly peers: readonly PeerStatus[];
     /** Why this node does not take part, in one line (a refused peer list, another cluster); null when all is well. */
     readonly problem: string | null;
@@ -97,7 +99,8 @@ export interface NodeStatus {
 }
 
 export type Health =
-  | { readonly healthy: true }
+  /** `quiet`: the cluster has fallen silent, as nobody needs it; the next request wakes it. */
+  | { readonly healthy: true; readonly quiet?: true }
   /** `reason` says what is missing, e.g. "no leader heard for 2.1 s". */
   | { readonly healthy: false; readonly reason: string };
 

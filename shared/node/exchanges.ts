@@ -26,6 +26,8 @@ export interface ExchangeSink {
   refused(peer: NodeId | null, address: string | null, refusal: Refusal): void;
   /** Somebody was found, or found wanting. */
   directoryChanged(): void;
+  /** Somebody says who it is, and nothing else: it was started, or looks for somebody. */
+  introduced(): void;
 }
 
 export interface ExchangeTimings {
@@ -144,11 +146,12 @@ export class Exchanges {
     peer: NodeId | null,
   ): Promise<boolean> {
     const { transport } = this.#host;
+    const { discoveries } = this.#directory;
     const isPacked = transport.carriesBytes?.(address) ?? false;
     const body = encode(this.#headTo(address, toStoreId), messages, isPacked);
     return transport
       .post(address, body, timeoutMs + transferMs(body.length))
-      .then((reply) => this.#takeReply(address, reply, peer, messages.length > 0));
+      .then((reply) => this.#takeReply(address, reply, peer, messages.length > 0, discoveries));
   }
 
   #headTo(address: string, toStoreId: string | null): RequestHead {
@@ -166,10 +169,11 @@ export class Exchanges {
     { status, body }: TransportReply,
     peer: NodeId | null,
     carried: boolean,
+    discoveries: number,
   ): boolean {
     if (this.#closed) return false;
     if (status !== 200) {
-      this.#recordRefusedBy(address, status, body, peer, carried);
+      this.#recordRefusedBy(address, status, body, peer, carried, discoveries);
       return false;
     }
     let response: ExchangeResponse;
@@ -205,12 +209,13 @@ export class Exchanges {
     body: ExchangeBody,
     peer: NodeId | null,
     carried: boolean,
+    discoveries: number,
   ): void {
     // Whoever is stopping, overloaded, or not there behind a proxy refuses nobody in particular; and what is wrong
     // with one message says nothing of who sent it.
     const isAboutIdentity = status === 401 || status === 403 || !carried;
     if (status >= 500 || status === 429 || !isAboutIdentity) {
-      this.#directory.recordSilence(address);
+      this.#directory.recordSilence(address, discoveries);
       return;
     }
     let code = `status-${status}`;
@@ -246,37 +251,45 @@ export class Exchanges {
   }
 
   /** When an address is to be asked next. */
-  get deadline(): number {
-    let deadline = Number.POSITIVE_INFINITY;
+  get askAt(): number {
+    let askAt = Number.POSITIVE_INFINITY;
     for (const address of this.#directory.addressesToAsk()) {
       const dial = this.#dials.get(address);
-      if (!dial?.underWay) deadline = Math.min(deadline, dial?.nextAt ?? Number.NEGATIVE_INFINITY);
+      if (!dial?.underWay) askAt = Math.min(askAt, dial?.nextAt ?? Number.NEGATIVE_INFINITY);
     }
+    return askAt;
+  }
+
+  /** When a reply that is held has to leave. */
+  get replyAt(): number {
+    let replyAt = Number.POSITIVE_INFINITY;
     for (const link of this.#links.values()) {
-      for (const slot of link.slots) deadline = Math.min(deadline, slot.deadline);
+      for (const slot of link.slots) replyAt = Math.min(replyAt, slot.deadline);
     }
-    return deadline;
+    return replyAt;
   }
 
   #ask(address: string, dial: Dial): void {
     dial.underWay = true;
+    const { discoveries } = this.#directory;
     const end = (answered: boolean) => {
       dial.underWay = false;
       if (!answered) dial.pauseMs = Math.min(2 * dial.pauseMs, longestPauseMs);
       else dial.pauseMs = this.#directory.isUnsettled(address) ? unsettledPauseMs : longestPauseMs;
       dial.nextAt = this.#host.clock.now() + dial.pauseMs;
-      this.#sink.directoryChanged();
+      if (this.#directory.isLooking) this.#askSoon();
+      else this.#sink.directoryChanged();
     };
     this.#exchange(address, [], this.#timings.callTimeoutMs, null, null).then(
       () => end(true),
       () => {
-        this.#directory.recordSilence(address);
+        this.#directory.recordSilence(address, discoveries);
         end(false);
       },
     );
   }
 
-  /** A node that this one has not found yet has called: it is up, so its address is worth asking now. */
+  /** Somebody has come up, perhaps where nobody answered a moment ago: that is worth asking now. */
   #askSoon(): void {
     const soon = this.#host.clock.now() + shortestPauseMs;
     for (const dial of this.#dials.values()) dial.nextAt = Math.min(dial.nextAt, soon);
@@ -303,6 +316,7 @@ export class Exchanges {
     if (request.id === this.#self.id) return Promise.resolve(this.#reply([], null, isPacked));
     this.#directory.adopt(request);
     this.#directory.recordCall(request, request.to);
+    if (request.messages.length === 0) this.#sink.introduced();
     if (!this.#directory.hears(request)) {
       this.#askSoon();
       return Promise.resolve(this.#reply([], null, isPacked));

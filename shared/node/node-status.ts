@@ -44,6 +44,7 @@ export function statusOf(
       durableIndex,
       commitIndex: view.commitIndex,
       appliedIndex: applied,
+      quiet: view.quiet,
       peers: directory.peers().map((peer) => peerStatus(peer, view)),
       problem: directory.problem(),
     },
@@ -77,6 +78,7 @@ export function healthOf(
   view: RaftView,
   { now, contactAt, patienceMs, applied, problem }: HealthSource,
 ): Health {
+  if (view.quiet) return { healthy: true, quiet: true };
   const because = problem === null ? "" : ` (${problem})`;
   if (contactAt === null) return { healthy: false, reason: `no leader is known${because}` };
   const silentMs = now - contactAt;
@@ -119,6 +121,7 @@ export function metricsOf(view: RaftView, source: MetricSource): Metric[] {
     gauge("term", "Current term.", view.term),
     gauge("is_leader", "1 at the leader, 0 elsewhere.", view.role === "Leader" ? 1 : 0),
     gauge("has_leader", "1 when a leader is known.", view.leader === null ? 0 : 1),
+    gauge("quiet", "1 while the cluster has fallen silent until it is needed.", view.quiet ? 1 : 0),
     gauge("last_index", "Raft index of the newest entry.", view.lastIndex),
     gauge("durable_index", "Raft index up to which the log is durable here.", view.durableIndex),
     gauge("commit_index", "Raft index up to which entries are known to be committed.", view.commitIndex),

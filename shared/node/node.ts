@@ -66,6 +66,8 @@ export interface NodeOptions {
   readonly flushEntries?: number;
   /** Clients that may wait for a change at a time (`NodeApi.wait`); DEFAULT_MAX_WAITS unless given. */
   readonly maxWaits?: number;
+  /** The node had fallen silent when it lost its memory (`isQuiet`): it is to stay so until it is needed. */
+  readonly quiet?: boolean;
 }
 
 /** Commands and reads that may wait at one node at a time; more are refused with 429. */
@@ -113,6 +115,7 @@ export class RaftNode implements NodeApi {
   /** As it would be found after a crash: not moved while a term or a vote is on its way to the disk. */
   #view: RaftView;
   #provisionalKey = "";
+  #wasQuiet = false;
   #whenIdle: (() => void)[] = [];
 
   private constructor(options: NodeOptions, log: LogStore) {
@@ -141,6 +144,8 @@ export class RaftNode implements NodeApi {
         lastIndex: log.lastIndex,
         configurations: log.configurations,
         commitIndex: log.applied,
+        // Who has no cluster yet has to find one.
+        quiet: options.quiet === true && log.clusterId !== null,
       },
       host.random32(),
       host.clock.now(),
@@ -165,6 +170,7 @@ export class RaftNode implements NodeApi {
         refused: (peer, address, refusal) =>
           this.#reporter.report({ type: "refused", peer, address, ...refusal }),
         directoryChanged: () => this.#schedule(),
+        introduced: () => this.#wakeUp(),
       },
       { callTimeoutMs: timings.electionTimeoutMinMs, holdMs: timings.electionTimeoutMinMs / 2 },
     );
@@ -216,6 +222,14 @@ export class RaftNode implements NodeApi {
     if (this.#state !== "new") return;
     this.#state = "running";
     this.#schedule();
+  }
+
+  /**
+   * The node has nothing to do and no deadline: it, and its cluster as far as it knows, have fallen silent until
+   * somebody comes. A host may take its memory away then, without leaving anything behind that would bring it back.
+   */
+  get isQuiet(): boolean {
+    return this.#raft.quiet;
   }
 
   /** The data directory's own name. */
@@ -411,6 +425,10 @@ export class RaftNode implements NodeApi {
 
   // ---- the loop ----
 
+  #wakeUp(): void {
+    if (this.#raft.quiet) this.#enqueue({ type: "wake" });
+  }
+
   #enqueue(event: RaftEvent | NodeMessage): void {
     this.#queue.push(event);
     this.#schedule();
@@ -448,15 +466,18 @@ export class RaftNode implements NodeApi {
     this.#reads.expire(now, this.#view.leader);
     this.#waits.expire(now);
     this.#router.noticeLeader();
+    // Whoever waits here counts on the cluster, though it fell silent after he came.
+    if (this.#raft.quiet && this.#commands.count + this.#reads.count > 0)
+      this.#raft.step({ type: "wake" }, now);
     this.#router.route(now);
     this.#work(this.#raft.takeWork());
     this.#applySome();
     this.#exchanges.settle(this.#writes.durable, now);
-    this.#exchanges.dial(now);
+    if (!this.#raft.quiet) this.#exchanges.dial(now);
     // Before the write: the others write the same entries meanwhile.
     this.#exchanges.flush();
     // Not the time at which the turn began: what it took in applying would count as the disk's.
-    this.#writer.start(this.#host.clock.now());
+    this.#writer.start(this.#host.clock.now(), this.#fallsSilent());
     this.#tail.evict(Math.min(this.#raft.durableIndex, this.#applier.applied));
     this.#setTimer();
     this.#reporter.turnEnds();
@@ -465,10 +486,18 @@ export class RaftNode implements NodeApi {
     for (const resolve of idle) resolve();
   }
 
+  /** It does so in this turn: whoever looks at it after it lost its memory is to see all that was committed. */
+  #fallsSilent(): boolean {
+    const wasQuiet = this.#wasQuiet;
+    this.#wasQuiet = this.#raft.quiet;
+    return !wasQuiet && this.#wasQuiet;
+  }
+
   #take(event: RaftEvent | NodeMessage, now: number): void {
     switch (event.type) {
       case "Forward":
         this.#reporter.counters.messages++;
+        this.#raft.step({ type: "wake" }, now);
         this.#router.takeForward(event, now);
         return;
       case "ForwardResponse":
@@ -582,7 +611,8 @@ export class RaftNode implements NodeApi {
       hold > this.#host.clock.now() ? hold : Number.POSITIVE_INFINITY,
       this.#reads.deadline,
       this.#waits.deadline,
-      this.#exchanges.deadline,
+      this.#exchanges.replyAt,
+      this.#raft.quiet ? Number.POSITIVE_INFINITY : this.#exchanges.askAt,
       this.#stopDeadline,
     );
     this.#host.timer.set(at, () => this.#schedule());

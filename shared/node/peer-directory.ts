@@ -27,7 +27,7 @@ export interface Refusal {
 interface Listed {
   readonly address: string;
   readonly expectedId: NodeId | null;
-  /** Whether somebody has been asked there at all. */
+  /** Whether somebody has been asked there, since the newest of the others was found. */
   tried: boolean;
   isSelf: boolean;
   found: { readonly id: NodeId; readonly storeId: string } | null;
@@ -64,6 +64,7 @@ export class PeerDirectory {
   #configuration: Configuration | null = null;
   #learnedAddress: string | null = null;
   #introduction: Introduction | null = null;
+  #discoveries = 0;
   /** How nodes that are not found yet have dialled this one. */
   readonly #dialledBy = new Map<NodeId, string>();
 
@@ -157,10 +158,36 @@ export class PeerDirectory {
     return listed !== undefined && listed.found !== null && listed.problem === null && !this.#agrees(listed);
   }
 
-  /** Nobody answered at `address`. */
-  recordSilence(address: string): void {
+  /**
+   * How often somebody was found where nobody was before. Who comes up does so at all of its addresses: silence that was
+   * heard before says nothing any more, or one node under two addresses would pass for two until the second is asked.
+   */
+  get discoveries(): number {
+    return this.#discoveries;
+  }
+
+  /** Whether an address is to be asked at once: what there is to know of the list waits for it. */
+  get isLooking(): boolean {
+    return this.#isUnfounded() && !this.#listIsKnown();
+  }
+
+  /** Nobody answered at `address`. `asked`: `discoveries` when it was asked. */
+  recordSilence(address: string, asked = this.#discoveries): void {
     const listed = this.#at(address);
-    if (listed) listed.tried = true;
+    if (listed && (asked === this.#discoveries || !this.#isUnfounded())) listed.tried = true;
+  }
+
+  #recordDiscovery(): void {
+    if (!this.#isUnfounded()) return;
+    this.#discoveries++;
+    for (const listed of this.#listed) {
+      if (listed.found === null && !listed.isSelf && listed.problem === null) listed.tried = false;
+    }
+  }
+
+  /** Knows of no cluster that it is in: who is found makes one. */
+  #isUnfounded(): boolean {
+    return this.#clusterId === null && this.#configuration === null;
   }
 
   /** The one at `address` refused this node. */
@@ -187,7 +214,11 @@ export class PeerDirectory {
     if (listed) {
       listed.isTwin = refusal?.code === "one-node-at-two-addresses";
       listed.problem = refusal;
-      if (refusal === null) listed.found = { id: other.id, storeId: other.storeId };
+      if (refusal === null) {
+        const isNew = listed.found === null;
+        listed.found = { id: other.id, storeId: other.storeId };
+        if (isNew) this.#recordDiscovery();
+      }
       listed.size = other.size;
       listed.clusterId = other.clusterId;
     }

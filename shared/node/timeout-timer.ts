@@ -22,6 +22,8 @@ export class TimeoutTimer implements Timer {
   }
 
   set(at: number, wake: () => void): void {
+    // Not even a timer that finds nothing to do: it could keep its host awake.
+    if (at === Number.POSITIVE_INFINITY) this.clear();
     this.#wake = wake;
     this.#at = at;
     // Every message of a leader puts its followers' deadlines off. What is armed for an earlier moment finds then that

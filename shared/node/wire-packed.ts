@@ -47,6 +47,13 @@ const FORWARD_RESPONSE = 4;
 const ENTRY_KINDS: readonly EntryKind[] = ["command", "noop", "configuration"];
 const HAS_ORIGIN = 0x10;
 
+/** Of an AppendEntries. */
+const HAS_CLUSTER = 0x1;
+const ASKS_FOR_SILENCE = 0x2;
+/** Of its answer. */
+const SUCCESS = 0x1;
+const QUIET = 0x2;
+
 const OUTCOMES: readonly ForwardResult["outcome"][] = ["appended", "applied", "refused"];
 
 /** What an entry or a command takes beside its bytes. */
@@ -118,7 +125,9 @@ function packAppendEntries(writer: PackedWriter, message: AppendEntries): void {
   writer.number(message.leaderCommit);
   writer.number(message.heartbeatMs);
   writer.number(message.round);
-  writer.byte(message.logClusterId === undefined ? 0 : 1);
+  writer.byte(
+    (message.logClusterId === undefined ? 0 : HAS_CLUSTER) | (message.quiesce ? ASKS_FOR_SILENCE : 0),
+  );
   if (message.logClusterId !== undefined) writer.text(message.logClusterId);
   const entries = message.entries as readonly LogEntry[];
   // Few nodes take all commands: their names stand once.
@@ -153,7 +162,7 @@ function packEntry(writer: PackedWriter, entry: LogEntry, origins: readonly Node
 }
 
 function packAppendEntriesResponse(writer: PackedWriter, message: AppendEntriesResponse): void {
-  writer.byte(message.success ? 1 : 0);
+  writer.byte((message.success ? SUCCESS : 0) | (message.quiet ? QUIET : 0));
   writer.number(message.term);
   writer.number(message.matchIndex);
   writer.number(message.conflictIndex);
@@ -281,7 +290,8 @@ function unpackAppendEntries(reader: PackedReader, from: NodeId, to: NodeId): Ap
   const leaderCommit = reader.count();
   const heartbeatMs = reader.count();
   const round = reader.count();
-  const founding = reader.byte() === 0 ? {} : { logClusterId: reader.text() };
+  const flags = reader.byte();
+  const founding = (flags & HAS_CLUSTER) === 0 ? {} : { logClusterId: reader.text() };
   const origins = listOf(reader, () => reader.text());
   let index = prevLogIndex;
   const entries = listOf(reader, () => unpackEntry(reader, ++index, origins));
@@ -297,6 +307,7 @@ function unpackAppendEntries(reader: PackedReader, from: NodeId, to: NodeId): Ap
     heartbeatMs,
     ...founding,
     round,
+    ...((flags & ASKS_FOR_SILENCE) !== 0 && { quiesce: true }),
     entries,
   });
 }
@@ -327,17 +338,19 @@ function unpackOrigin(reader: PackedReader, origins: readonly NodeId[]): Origin 
 }
 
 function unpackAppendEntriesResponse(reader: PackedReader, from: NodeId, to: NodeId): AppendEntriesResponse {
+  const flags = reader.byte();
   return {
     type: "AppendEntriesResponse",
     from,
     to,
-    success: reader.byte() === 1,
+    success: (flags & SUCCESS) !== 0,
     term: checkedTerm(reader.count()),
     matchIndex: reader.count(),
     conflictIndex: reader.count(),
     conflictTerm: reader.count(),
     prevLogIndex: reader.count(),
     round: reader.count(),
+    ...((flags & QUIET) !== 0 && { quiet: true }),
   };
 }
 

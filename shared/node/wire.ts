@@ -191,6 +191,7 @@ const decoders: { readonly [Type in Message["type"]]: (fields: Fields, envelope:
     conflictTerm: fields.count("conflictTerm"),
     prevLogIndex: fields.count("prevLogIndex"),
     round: fields.count("round"),
+    ...(fields.booleanOr("quiet", false) && { quiet: true }),
   }),
   TimeoutNow: (_fields, envelope) => ({ type: "TimeoutNow", ...envelope }),
   ReadIndex: (fields, envelope) => ({ type: "ReadIndex", ...envelope, readId: fields.count("readId") }),
@@ -236,6 +237,7 @@ function decodeAppendEntries(fields: Fields, envelope: Envelope): AppendEntries 
     heartbeatMs: fields.countOr("heartbeatMs", 0),
     ...(fields.has("logClusterId") && { logClusterId: fields.text("logClusterId") }),
     round: fields.countOr("round", 0),
+    ...(fields.booleanOr("quiesce", false) && { quiesce: true }),
     entries,
   });
 }

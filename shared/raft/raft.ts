@@ -323,6 +323,11 @@ export class Raft {
     return this.#core.state.leader;
   }
 
+  /** This node has fallen silent: it has no deadline until something wakes it. */
+  get quiet(): boolean {
+    return this.#core.state.quiet;
+  }
+
   get durableIndex(): LogIndex {
     return this.#core.state.log.durableIndex;
   }

@@ -38,6 +38,7 @@ export const STATUS: NodeStatus = {
     durableIndex: 7,
     commitIndex: 7,
     appliedIndex: 7,
+    quiet: false,
     peers: [],
     problem: null,
   },

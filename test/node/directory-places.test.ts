@@ -32,6 +32,28 @@ describe("the stand-in for a configuration", () => {
     });
   });
 
+  test("waits until nobody is silent any more since another was found: it may be one node at two addresses", () => {
+    const directory = directoryOf(listOf("A", "B"));
+    const before = directory.discoveries;
+    directory.recordSilence(a);
+    directory.recordSilence(b);
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", null, null]);
+    find(directory, "A");
+    expect([directory.isLooking, directory.provisional()]).toEqual([true, null]);
+    // What was asked before A came up says nothing of B.
+    directory.recordSilence(b, before);
+    expect(directory.isLooking).toBe(true);
+    directory.recordSilence(b, directory.discoveries);
+    expect(directory.isLooking).toBe(false);
+    expect(directory.provisional()?.slots.map(({ id }) => id)).toEqual(["N", "A", null]);
+    // One that is found again, and one that is found in a cluster's place, are no news.
+    find(directory, "A");
+    expect(directory.isLooking).toBe(false);
+    directory.setConfiguration(configurationOf(["N", "A"]));
+    find(directory, "B");
+    expect(directory.isLooking).toBe(false);
+  });
+
   test("of a list without others is this node alone", () => {
     expect(directoryOf([]).provisional()?.slots).toEqual([{ id: "N", storeId: storeOf("N"), address: n }]);
   });

@@ -81,6 +81,7 @@ export function statusOf(node: string, shown: Partial<NodeStatus>): NodeStatus {
       durableIndex: 0,
       commitIndex: 0,
       appliedIndex: 0,
+      quiet: false,
       peers: [],
       problem: null,
     },

@@ -69,8 +69,9 @@ const appendEntries = fc
     heartbeatMs: fc.nat(60_000),
     round: count,
     logClusterId: text,
+    silence: fc.constantFrom({}, { quiesce: true as const }),
   })
-  .map(({ bodies, prevLogIndex, prevLogTerm, above, ...rest }): NodeMessage => {
+  .map(({ bodies, silence, prevLogIndex, prevLogTerm, above, ...rest }): NodeMessage => {
     const previous = prevLogIndex === 0 ? 0 : prevLogTerm;
     let newest = previous;
     const entries = bodies.map(([one, rise], i): UncountedEntry => {
@@ -84,7 +85,7 @@ const appendEntries = fc
       leaderId: "A",
       term: newest + above,
     } as const;
-    return { ...header, ...rest, prevLogIndex, prevLogTerm: previous, entries };
+    return { ...header, ...rest, ...silence, prevLogIndex, prevLogTerm: previous, entries };
   });
 
 const anyMessage: fc.Arbitrary<NodeMessage> = fc.oneof(
@@ -105,16 +106,33 @@ const anyMessage: fc.Arbitrary<NodeMessage> = fc.oneof(
     preVote: fc.boolean(),
     requestTerm: count,
   }),
-  fc.record({
-    type: fc.constant("AppendEntriesResponse" as const),
-    ...envelope,
-    success: fc.boolean(),
-    matchIndex: count,
-    conflictIndex: count,
-    conflictTerm: count,
-    prevLogIndex: count,
-    round: count,
-  }),
+  fc.record(
+    {
+      type: fc.constant("AppendEntriesResponse" as const),
+      ...envelope,
+      success: fc.boolean(),
+      matchIndex: count,
+      conflictIndex: count,
+      conflictTerm: count,
+      prevLogIndex: count,
+      round: count,
+      quiet: fc.constant(true as const),
+    },
+    {
+      requiredKeys: [
+        "type",
+        "from",
+        "to",
+        "term",
+        "success",
+        "matchIndex",
+        "conflictIndex",
+        "conflictTerm",
+        "prevLogIndex",
+        "round",
+      ],
+    },
+  ),
   fc.record({ type: fc.constant("TimeoutNow" as const), ...envelope }),
   fc.record({ type: fc.constant("ReadIndex" as const), ...envelope, readId: count }),
   fc.record({

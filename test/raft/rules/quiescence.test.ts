@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AppendEntriesRange } from "../../../shared/raft/types.ts";
 import { ack, append, requestVote, self } from "../support/messages.ts";
-import type { Solo, SoloOptions } from "../support/solo.ts";
+import type { SoloOptions } from "../support/solo.ts";
 import { leader, Solo, sent } from "../support/solo.ts";
 
 /** When a cluster falls silent, and what wakes it. The scripts `quiesce-*` show how the nodes do it together. */
