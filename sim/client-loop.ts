@@ -1,6 +1,7 @@
 import type { StateMachine } from "../shared/node/state-machine.ts";
 import { callMachine } from "./client-call.ts";
 import type { Clients, History, HistoryRecord, Operation, Outcome } from "./history.ts";
+import type { Lulls } from "./lulls.ts";
 import type { SimulatedMachine } from "./machine.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
@@ -17,6 +18,7 @@ export interface ClientGround<Machine extends StateMachine, Op extends Operation
   readonly machines: readonly SimulatedMachine<Machine>[];
   readonly world: World;
   readonly history: History<Op>;
+  readonly lulls: Lulls;
 }
 
 /**
@@ -59,8 +61,12 @@ export class ClientLoop<Machine extends StateMachine, Op extends Operation<Machi
   }
 
   #think(atMostMs: number): void {
-    this.#ground.world.scheduler.after(this.#random.between(0, atMostMs), () => {
-      if (!this.#stopped) this.#askNext();
+    const { world, lulls } = this.#ground;
+    world.scheduler.after(this.#random.between(0, atMostMs), () => {
+      const { remainingMs } = lulls;
+      if (this.#stopped) return;
+      if (remainingMs === 0) this.#askNext();
+      else world.scheduler.after(remainingMs, () => this.#think(longestPauseMs));
     });
   }
 

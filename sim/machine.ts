@@ -89,7 +89,8 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
 
   // ---- what can be done to it ----
 
-  start(): void {
+  /** `quiet`: the node had fallen silent before it lost its memory. */
+  start(quiet = false): void {
     if (this.#process !== null) return;
     this.#power = true;
     const { id, clock, createStateMachine } = this.options;
@@ -106,10 +107,10 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     counts.add("starts");
     monitor.started(id, disk.durable);
     // Reading and verifying what is stored takes a while; the port is open by then and says so.
-    process.later(this.#random.between(1, 30), () => this.#open(process));
+    process.later(this.#random.between(1, 30), () => this.#open(process, quiet));
   }
 
-  #open(process: SimulatedProcess<Machine>): void {
+  #open(process: SimulatedProcess<Machine>, quiet: boolean): void {
     const { options } = this;
     const { monitor, recordings } = this.#world;
     RaftNode.open({
@@ -119,6 +120,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
       fallbackAddress: () => options.address,
       timings: options.timings,
       limits: options.limits,
+      quiet,
       // Some machines write what they applied at once, some hardly ever in so short a run.
       flushEntries: 4 ** (options.id.charCodeAt(0) % 4),
       storage: process.disk,
@@ -142,6 +144,14 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
     this.#end();
     this.#power = !power;
     if (!power) this.#world.network.processEnded(this);
+  }
+
+  /** Takes the memory of a quiet node, which comes back as quiet as it was. Returns whether it was. */
+  evict(): boolean {
+    if (this.node?.isQuiet !== true || this.#process?.isPaused === true) return false;
+    this.crash(false);
+    this.start(true);
+    return true;
   }
 
   /** SIGTERM: the node may hand over and finish, within what a host gives it. Returns whether it is up to that. */

@@ -11,6 +11,7 @@ import type { HistoryRecord } from "./history.ts";
 import { EffectInvariants } from "./invariants/effects.ts";
 import { ElectionInvariants } from "./invariants/elections.ts";
 import { LogInvariants } from "./invariants/logs.ts";
+import { checkSilence } from "./invariants/silence.ts";
 import { StatusInvariants } from "./invariants/status.ts";
 import type { InvariantName, Report } from "./invariants/violation.ts";
 import { Violation } from "./invariants/violation.ts";
@@ -209,7 +210,18 @@ export class Monitor {
         this.#counts.add("late wakes");
         break;
       case "quiet":
-        this.#counts.add("silences");
+        this.#counts.add(event.leader === id ? "silent clusters" : "silences");
+        checkSilence(
+          id,
+          event,
+          {
+            term: this.elections.termOf(id),
+            leader: this.elections.leaderOf(event.term),
+            lastIndex: this.logs.heldBy(id),
+            commitIndex: this.logs.commitOf(id),
+          },
+          this.report,
+        );
         break;
       default:
         break;

@@ -8,6 +8,7 @@ import type { Clients, HistoryRecord, Operation } from "./history.ts";
 import { History } from "./history.ts";
 import type { InvariantName } from "./invariants/violation.ts";
 import { Violation } from "./invariants/violation.ts";
+import { Lulls } from "./lulls.ts";
 import { SimulatedMachine } from "./machine.ts";
 import { Monitor } from "./monitor.ts";
 import { Network } from "./network.ts";
@@ -83,6 +84,7 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
   readonly #world: World;
   readonly #machines: readonly SimulatedMachine<Machine>[];
   readonly #faults: Faults<Machine>;
+  readonly #lulls: Lulls;
   readonly #loops: readonly ClientLoop<Machine, Op>[];
   readonly #patient: ClientLoop<Machine, Op>;
   readonly #history = new History<Op>();
@@ -116,9 +118,11 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
       },
     );
     this.#world = { scheduler, network, monitor, counts, recordings: options.recordings ?? null };
+    this.#lulls = new Lulls(options.seed, this.#world);
     const latecomers: SimulatedMachine<Machine>[] = [];
     this.#machines = plan.machines.map(({ options: machineOptions, addresses, startsAt }) => {
-      const machine = new SimulatedMachine(machineOptions, this.#world);
+      const limits = { ...machineOptions.limits, ...this.#lulls.drawLimits() };
+      const machine = new SimulatedMachine({ ...machineOptions, limits }, this.#world);
       network.add(machine, addresses);
       if (startsAt !== null) scheduler.at(startsAt, () => machine.start());
       else if (plan.latecomerComes) latecomers.push(machine);
@@ -136,7 +140,13 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
       this.#world,
       faultRandom,
     );
-    const ground = { clients, machines: this.#machines, world: this.#world, history: this.#history };
+    const ground = {
+      clients,
+      machines: this.#machines,
+      world: this.#world,
+      history: this.#history,
+      lulls: this.#lulls,
+    };
     this.#loops = Array.from({ length: clients.count }, (_, client) => {
       return new ClientLoop(client, ground, this.#random.fork(`client ${client}`));
     });
@@ -167,11 +177,13 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
   async #play(): Promise<void> {
     const scheduler = this.#scheduler;
     this.#faults.start();
+    this.#lulls.start(this.#machines);
     for (const loop of this.#loops) loop.start();
     const until = this.#random.between(faultsMs.low, faultsMs.high);
     await this.#runUntil(() => scheduler.now >= until && this.#hasEnough(), longestFaultsMs);
 
     this.#faults.end();
+    this.#lulls.end();
     for (const machine of this.#latecomers) machine.start();
     const recovery: Recovery<Machine> = {
       machines: this.#machines,

@@ -90,7 +90,7 @@ export class WriteFlow {
 
   #fill(message: OutgoingMessage): NodeMessage {
     if (message.type !== "AppendEntries") return message;
-    const { range, upTo, maxBytes, logClusterId } = message;
+    const { range, upTo, maxBytes, logClusterId, quiesce } = message;
     const limit = upTo ? maxBytes : Number.POSITIVE_INFINITY;
     // Field by field: with every group of commands there is one for each follower.
     const filled = {
@@ -106,7 +106,8 @@ export class WriteFlow {
       heartbeatMs: message.heartbeatMs,
       round: message.round,
     };
-    return logClusterId === undefined ? filled : { ...filled, logClusterId };
+    const named = logClusterId === undefined ? filled : { ...filled, logClusterId };
+    return quiesce === undefined ? named : { ...named, quiesce };
   }
 
   /** The disk has everything up to this write. The core is to hear of it before `sendWaiting`. */

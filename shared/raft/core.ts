@@ -47,6 +47,8 @@ export interface RaftSettings {
   readonly commitNoticeMs: number;
   /** Once nothing has been proposed or read for so long, this node as a leader lets the cluster fall silent. 0: never. */
   readonly quiesceAfterMs: number;
+  /** A member that has not answered for so long is not waited for; when it comes back it wakes the others. */
+  readonly awayAfterMs: number;
 }
 
 /** Limits that suit a LAN and a megabyte a command; timings are the host's to choose. */
@@ -58,6 +60,7 @@ export const defaultLimits = {
   maxUncommittedBytes: 32 << 20,
   commitNoticeMs: 0,
   quiesceAfterMs: 0,
+  awayAfterMs: 60_000,
 } as const;
 
 export type RaftLimits = Readonly<Record<keyof typeof defaultLimits, number>>;

@@ -24,8 +24,6 @@ import type { AppendEntries, AppendEntriesResponse, EntryRange, NodeId } from ".
  * heartbeat's time, or says that it leads no more.
  */
 
-/** A member that has not answered for so long is not waited for; when it comes back, it wakes the others. */
-export const awayAfterMs = 60_000;
 /** A node that wakes without a leader asks for votes within this time. */
 const wakeJitterMs = 20;
 /** Under this number a follower that wakes asks whether its leader still leads; no read of a client has it. */
@@ -55,7 +53,7 @@ function mayFallSilent({ settings, state }: Core, leader: LeaderState): boolean 
   if (leader.reads.length > 0 || leader.transfer || state.stalled || !hardStateIsDurable(state)) return false;
   if (commitIndex < log.lastIndex || log.durableIndex < log.lastIndex) return false;
   for (const progress of leader.progress) {
-    if (progress.contactAt + awayAfterMs <= now) progress.away = true;
+    if (progress.contactAt + settings.awayAfterMs <= now) progress.away = true;
   }
   return leader.progress.every((progress) => progress.away || isSettled(progress, leader, commitIndex));
 }

@@ -24,7 +24,15 @@ import { committedIndex, members, quorumValue } from "./quorum.ts";
 import { answerConfirmedReads, registerWaitingReads } from "./reads.ts";
 import { bytesOf, findConflictByTerm, termAt } from "./term-log.ts";
 import { advanceTransfer } from "./transfer.ts";
-import type { AppendEntriesResponse, EntryRange, LogIndex, NodeId, Proposal, StepResult } from "./types.ts";
+import type {
+  AppendEntriesRange,
+  AppendEntriesResponse,
+  EntryRange,
+  LogIndex,
+  NodeId,
+  Proposal,
+  StepResult,
+} from "./types.ts";
 
 /**
  * The leader's side of log replication: paper 5.3 and 5.4.2, writing in parallel with sending as in thesis 10.2.1.
@@ -285,7 +293,7 @@ function sendAppend(
   );
   const proven = upTo ? prevLogIndex : Math.max(prevLogIndex, range.last);
   const leaderCommit = Math.min(state.commitIndex, proven);
-  out.send.push({
+  const message: AppendEntriesRange = {
     type: "AppendEntries",
     from: settings.id,
     to: progress.id,
@@ -300,8 +308,8 @@ function sendAppend(
     heartbeatMs: settings.heartbeatMs,
     logClusterId: configuration.clusterId,
     round: leader.round,
-    ...(isAskedForSilence(leader, progress, range) && { quiesce: true }),
-  });
+  };
+  out.send.push(isAskedForSilence(leader, progress, range) ? { ...message, quiesce: true } : message);
   progress.sentRound = leader.round;
   progress.sentCommit = Math.max(progress.sentCommit, leaderCommit);
 }

@@ -18,6 +18,15 @@ export class ElectionInvariants {
     return Math.max(0, ...this.#leaders.keys());
   }
 
+  leaderOf(term: Term): NodeId | undefined {
+    return this.#leaders.get(term);
+  }
+
+  /** The term that a running node is in. */
+  termOf(id: NodeId): Term {
+    return this.#terms.get(id) ?? 0;
+  }
+
   started(id: NodeId, { term }: DiskContent): void {
     this.#terms.set(id, term);
   }

@@ -38,6 +38,8 @@ export const invariantNames = [
   "one-cluster",
   /** The number of a start is never used twice. */
   "boot-is-fresh",
+  /** A node falls silent under the leader of its term, with nothing left to be committed. */
+  "silence",
   /** What /status shows would be found after a crash, and what it shows as committed is. */
   "status-is-true",
 
