@@ -16,6 +16,8 @@ export interface Conditions {
   /** Clocks run faster or slower by at most this share. */
   readonly clockDrift: number;
   readonly network: NetworkProfile;
+  /** Nodes fall silent when nothing has come for so long; 0: never. */
+  readonly quiesceAfterMs: number;
 }
 
 /** One data centre: what is late is late by little, nothing is lost. */
@@ -37,7 +39,11 @@ export const idle: Conditions = {
   pauses: { meanGapMs: 10_000, lengthMs: [10, 300] },
   clockDrift: 0.01,
   network,
+  quiesceAfterMs: 0,
 };
+
+/** Nobody needs it, and the nodes may fall silent. */
+export const silent: Conditions = { ...idle, quiesceAfterMs: 10_000 };
 
 /** The same under so many operations a second, one in five of them a read. */
 export function loaded(operationsPerSecond: number): Conditions {
@@ -50,7 +56,7 @@ export function describeConditions(conditions: Conditions): string {
   const { writesPerSecond, readsPerSecond, valueBytes, syncMs, pauses } = conditions;
   const load =
     writesPerSecond + readsPerSecond === 0
-      ? "idle"
+      ? `idle${conditions.quiesceAfterMs > 0 ? `, silent after ${conditions.quiesceAfterMs / 1000} s` : ""}`
       : `${writesPerSecond} puts of ${valueBytes} bytes and ${readsPerSecond} linearizable reads a second at all nodes by turns`;
   const still =
     pauses === null

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Conditions } from "./conditions.ts";
-import { describeConditions, idle, loaded } from "./conditions.ts";
+import { describeConditions, idle, loaded, silent } from "./conditions.ts";
 import type { SteadyReport } from "./steady-run.ts";
 import { runSteady } from "./steady-run.ts";
 
@@ -8,7 +8,7 @@ const usage = `usage: npm run sim:steady [-- --minutes M --rate N --seed S]
   --minutes M  virtual minutes of each run (60)
   --rate N     clients' operations a second in the loaded runs (500)
   --seed S     (0)
-Runs clusters of three and of five nodes with default timings, idle and loaded, without any fault. Exit 1 when a leader
+Runs clusters of three and of five nodes with default timings, idle, silent and loaded, without any fault. Exit 1 when a leader
 was doubted: an election was stood for after the first, or an operation failed.`;
 
 /** `npm run sim:steady`. */
@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   let isCalm = true;
-  for (const conditions of [idle, loaded(rate)]) {
+  for (const conditions of [idle, silent, loaded(rate)]) {
     console.log(describeConditions(conditions));
     for (const nodes of [3, 5]) {
       const report = await timed(seed, nodes, minutes, conditions);

@@ -58,6 +58,7 @@ export class SteadyNode implements Endpoint {
   /** Waits while the process stands still. */
   #backlog: (() => void)[] | null = null;
   #exchanges = 0;
+  #lastExchangeMs = 0;
 
   constructor(id: NodeId, ground: SteadyGround, random: Random) {
     this.id = id;
@@ -78,6 +79,11 @@ export class SteadyNode implements Endpoint {
     return this.#exchanges;
   }
 
+  /** When it made the last of them. */
+  get lastExchangeMs(): number {
+    return this.#lastExchangeMs;
+  }
+
   async open(): Promise<void> {
     const { addresses, onEvent, conditions } = this.#ground;
     const own = addresses.get(this.id) as string;
@@ -88,6 +94,7 @@ export class SteadyNode implements Endpoint {
       advertise: null,
       fallbackAddress: () => own,
       timings: defaultTimings,
+      limits: { quiesceAfterMs: conditions.quiesceAfterMs },
       storage: new SteadyDisk((done) => this.#later(this.#random.between(...conditions.syncMs), done)),
       stateMachine: new KeyValueStore(),
       host: this.#host(),
@@ -156,6 +163,7 @@ export class SteadyNode implements Endpoint {
         carriesBytes: () => true,
         post: (address, body, timeoutMs) => {
           this.#exchanges++;
+          this.#lastExchangeMs = scheduler.now;
           return new Promise((resolve, reject) => {
             const fail = (failure: "refused" | "broken" | "timeout") =>
               this.deliver(() => reject(new TransportError(failure, `${address}: ${failure}`)));

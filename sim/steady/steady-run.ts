@@ -20,6 +20,8 @@ export interface SteadyReport {
   /** Messages that nodes took in from each other, and the calls that carried them. */
   readonly messages: number;
   readonly exchanges: number;
+  /** When the last of these calls was made, virtual milliseconds. */
+  readonly lastExchangeMs: number;
   readonly answered: number;
   /** What was not answered as it should be. */
   readonly failed: number;
@@ -144,6 +146,7 @@ class SteadyRun {
       term: Math.max(...metric("term")),
       messages: sum(metric("messages_total")),
       exchanges: sum(this.#nodes.map(({ exchanges }) => exchanges)),
+      lastExchangeMs: Math.max(...this.#nodes.map(({ lastExchangeMs }) => lastExchangeMs)),
       answered: sum(this.#latencies),
       failed: this.#failed,
       medianMs: this.#quantile(0.5),
