@@ -11,7 +11,7 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** A machine as the plan has it. */
 export interface PlannedMachine<Machine extends StateMachine> {
-  readonly options: MachineOptions<Machine>;
+  readonly options: Omit<MachineOptions<Machine>, "electionPriority">;
   /** All the URLs by which it can be reached. */
   readonly addresses: readonly string[];
   /** When it is first started; null: not before the faults have ended, or never. */
@@ -48,7 +48,7 @@ export function drawCluster<Machine extends StateMachine>(
   const together = random.chance(0.5);
   const machines = ids.map((id): PlannedMachine<Machine> => {
     const addresses = addressesOf(id);
-    const options: MachineOptions<Machine> = {
+    const options: PlannedMachine<Machine>["options"] = {
       ...behaviour,
       id,
       address: addresses[0] as string,

@@ -26,6 +26,7 @@ export const mustOccur: readonly string[] = [
   "reordered",
   "peers lost",
   "late wakes",
+  "machines of low priority",
   "clusters that may fall silent",
   "lulls",
   "silences",

@@ -3,7 +3,7 @@ import { RaftNode } from "../shared/node/node.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
 import type { ExchangeBody } from "../shared/node/ports.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
-import type { RaftLimits } from "../shared/raft/core.ts";
+import type { ElectionPriority, RaftLimits } from "../shared/raft/core.ts";
 import type { NodeId } from "../shared/raft/types.ts";
 import { CrashingStorage } from "./crashing-storage.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -23,6 +23,7 @@ export interface MachineOptions<Machine extends StateMachine> {
   readonly advertise: string | null;
   readonly timings: Timings;
   readonly limits: Partial<RaftLimits>;
+  readonly electionPriority: ElectionPriority;
   readonly clock: MachineClock;
   /** What a sync takes at most. */
   readonly longestSyncMs: number;
@@ -120,6 +121,7 @@ export class SimulatedMachine<Machine extends StateMachine> implements Endpoint 
       fallbackAddress: () => options.address,
       timings: options.timings,
       limits: options.limits,
+      electionPriority: options.electionPriority,
       quiet,
       // Some machines write what they applied at once, some hardly ever in so short a run.
       flushEntries: 4 ** (options.id.charCodeAt(0) % 4),

@@ -119,10 +119,14 @@ class Simulation<Machine extends StateMachine, Op extends Operation<Machine>> {
     );
     this.#world = { scheduler, network, monitor, counts, recordings: options.recordings ?? null };
     this.#lulls = new Lulls(options.seed, this.#world);
+    const priorities = new Random(options.seed, "priorities");
+    const someGiveWay = priorities.chance(0.3);
     const latecomers: SimulatedMachine<Machine>[] = [];
     this.#machines = plan.machines.map(({ options: machineOptions, addresses, startsAt }) => {
       const limits = { ...machineOptions.limits, ...this.#lulls.drawLimits() };
-      const machine = new SimulatedMachine({ ...machineOptions, limits }, this.#world);
+      const electionPriority = someGiveWay && priorities.chance(0.4) ? "low" : "normal";
+      if (electionPriority === "low") counts.add("machines of low priority");
+      const machine = new SimulatedMachine({ ...machineOptions, limits, electionPriority }, this.#world);
       network.add(machine, addresses);
       if (startsAt !== null) scheduler.at(startsAt, () => machine.start());
       else if (plan.latecomerComes) latecomers.push(machine);

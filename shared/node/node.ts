@@ -1,5 +1,5 @@
 import { RaftLiteError } from "../errors.ts";
-import type { RaftLimits, RaftSettings } from "../raft/core.ts";
+import type { ElectionPriority, RaftLimits, RaftSettings } from "../raft/core.ts";
 import { defaultLimits } from "../raft/core.ts";
 import { Raft } from "../raft/raft.ts";
 import type { LogIndex, NodeId, RaftEvent, RaftTrace, RaftView, Work } from "../raft/types.ts";
@@ -66,6 +66,8 @@ export interface NodeOptions {
   readonly flushEntries?: number;
   /** Clients that may wait for a change at a time (`NodeApi.wait`); DEFAULT_MAX_WAITS unless given. */
   readonly maxWaits?: number;
+  /** `low`: the node is to lead only where no other can. `normal` unless given. */
+  readonly electionPriority?: ElectionPriority;
   /** The node had fallen silent when it lost its memory (`isQuiet`): it is to stay so until it is needed. */
   readonly quiet?: boolean;
 }
@@ -133,6 +135,7 @@ export class RaftNode implements NodeApi {
       commitNoticeMs,
       ...options.limits,
       ...timings,
+      electionPriority: options.electionPriority ?? "normal",
       id,
       storeId: log.storeId,
     };

@@ -53,6 +53,7 @@ const ASKS_FOR_SILENCE = 0x2;
 /** Of its answer. */
 const SUCCESS = 0x1;
 const QUIET = 0x2;
+const LOW_PRIORITY = 0x4;
 
 const OUTCOMES: readonly ForwardResult["outcome"][] = ["appended", "applied", "refused"];
 
@@ -162,7 +163,9 @@ function packEntry(writer: PackedWriter, entry: LogEntry, origins: readonly Node
 }
 
 function packAppendEntriesResponse(writer: PackedWriter, message: AppendEntriesResponse): void {
-  writer.byte((message.success ? SUCCESS : 0) | (message.quiet ? QUIET : 0));
+  writer.byte(
+    (message.success ? SUCCESS : 0) | (message.quiet ? QUIET : 0) | (message.lowPriority ? LOW_PRIORITY : 0),
+  );
   writer.number(message.term);
   writer.number(message.matchIndex);
   writer.number(message.conflictIndex);
@@ -351,6 +354,7 @@ function unpackAppendEntriesResponse(reader: PackedReader, from: NodeId, to: Nod
     prevLogIndex: reader.count(),
     round: reader.count(),
     ...((flags & QUIET) !== 0 && { quiet: true }),
+    ...((flags & LOW_PRIORITY) !== 0 && { lowPriority: true }),
   };
 }
 

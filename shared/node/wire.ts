@@ -173,6 +173,7 @@ const decoders: { readonly [Type in Message["type"]]: (fields: Fields, envelope:
     lastLogTerm: fields.count("lastLogTerm"),
     preVote: fields.booleanOr("preVote", false),
     leadershipTransfer: fields.booleanOr("leadershipTransfer", false),
+    ...(fields.booleanOr("lowPriority", false) && { lowPriority: true }),
   }),
   RequestVoteResponse: (fields, envelope) => ({
     type: "RequestVoteResponse",
@@ -192,6 +193,7 @@ const decoders: { readonly [Type in Message["type"]]: (fields: Fields, envelope:
     prevLogIndex: fields.count("prevLogIndex"),
     round: fields.count("round"),
     ...(fields.booleanOr("quiet", false) && { quiet: true }),
+    ...(fields.booleanOr("lowPriority", false) && { lowPriority: true }),
   }),
   TimeoutNow: (_fields, envelope) => ({ type: "TimeoutNow", ...envelope }),
   ReadIndex: (fields, envelope) => ({ type: "ReadIndex", ...envelope, readId: fields.count("readId") }),

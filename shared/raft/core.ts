@@ -25,6 +25,8 @@ import type {
  * beside this one each hold one concern (election, replication, reads, transfer, membership) as functions over it.
  */
 
+export type ElectionPriority = "normal" | "low";
+
 export interface RaftSettings {
   readonly id: NodeId;
   readonly storeId: string;
@@ -33,6 +35,8 @@ export interface RaftSettings {
   /** Own bounds; in force is what the leader's heartbeat makes of them, see `electionTimeoutMinMs`. */
   readonly electionTimeoutMinMs: number;
   readonly electionTimeoutMaxMs: number;
+  /** `low`: it leads only where no other voter can (priority.ts). */
+  readonly electionPriority: ElectionPriority;
   /** One AppendEntries holds at most this many entries and, beyond its first entry, bytes. */
   readonly maxMessageEntries: number;
   readonly maxMessageBytes: number;
@@ -100,6 +104,8 @@ export interface LeaderState {
   activeAt: number;
   /** The followers have been asked to fall silent. */
   quiescing: boolean;
+  /** Not before then does a leader of low priority hand over. */
+  handOverAt: number;
   /** Of entries of this term; never less than what is uncommitted of them. */
   uncommittedBytes: number;
 }
@@ -195,12 +201,23 @@ export function randomBelow(core: Core, limit: number): number {
   return value * limit;
 }
 
-/** Uniform from L to L times the host's own ratio of maximum to minimum (paper 5.2, 9.3). */
+/**
+ * Uniform from L to L times the host's own ratio of maximum to minimum (paper 5.2, 9.3); with low priority, as
+ * widely, but not before that has ended, and half of L is over at the least.
+ */
 export function resetElectionDeadline(core: Core): void {
-  const { electionTimeoutMinMs: min, electionTimeoutMaxMs: max } = core.settings;
+  const { electionTimeoutMinMs: min, electionTimeoutMaxMs: max, electionPriority } = core.settings;
   const lower = electionTimeoutMinMs(core);
-  core.state.electionDeadline = core.state.now + lower + randomBelow(core, lower * (max / min - 1));
+  const width = lower * (max / min - 1);
+  const first = electionPriority === "low" ? lower + Math.max(width, lower / 2) : lower;
+  core.state.electionDeadline = core.state.now + first + randomBelow(core, width);
   core.state.lateWakeGranted = false;
+}
+
+/** A moment within so many milliseconds, drawn anew each time; with low priority, after all of those of others. */
+export function momentWithin(core: Core, withinMs: number): number {
+  const waitMs = core.settings.electionPriority === "low" ? 2 * withinMs : 0;
+  return core.state.now + waitMs + randomBelow(core, withinMs);
 }
 
 export function trace(core: Core, event: RaftTrace): void {

@@ -7,6 +7,7 @@ import {
   hardStateIsDurable,
   heartbeatMs,
   isPromotable,
+  momentWithin,
   randomBelow,
   reply,
   resetElectionDeadline,
@@ -87,7 +88,7 @@ function startElection(core: Core, cause: CampaignCause): void {
 function setCampaignDeadline(core: Core, cause: CampaignCause): void {
   const { state } = core;
   if (cause !== "peer-lost" && cause !== "wake") resetElectionDeadline(core);
-  else state.electionDeadline = state.now + retryMs(core) / 2 + randomBelow(core, retryMs(core));
+  else state.electionDeadline = momentWithin(core, retryMs(core)) + retryMs(core) / 2;
 }
 
 function askForVotes(core: Core, preVote: boolean, leadershipTransfer: boolean): void {
@@ -109,6 +110,7 @@ function askForVotes(core: Core, preVote: boolean, leadershipTransfer: boolean):
       lastLogTerm: lastTerm(state.log),
       preVote,
       leadershipTransfer,
+      ...(settings.electionPriority === "low" && { lowPriority: true }),
     });
   }
 }
@@ -144,8 +146,8 @@ export function onRequestVote(core: Core, message: RequestVote): void {
 }
 
 /** Whoever asks for votes in a later term does not lead any more: it was started again, or woke up without its office. */
-function forgetAsking({ state }: Core, { candidateId, term }: RequestVote): void {
-  if (state.leader !== candidateId || term <= state.term) return;
+function forgetAsking({ state }: Core, { from, term }: RequestVote): void {
+  if (state.leader !== from || term <= state.term) return;
   state.leader = null;
   state.leaderContactAt = null;
   state.leaderAskedUntil = 0;
@@ -162,14 +164,16 @@ function considerPreVote(core: Core, message: RequestVote): VoteRefusal | null {
 
 /**
  * Nodes that lose their leader's connection do so in the same moment. If they granted each other's pre-vote, each
- * would raise the term, vote for itself, and wait for a whole election timeout: of equal logs the lower id goes first.
- * Only for as long as the loss is fresh, so that nobody is kept from leading by one that cannot.
+ * would raise the term, vote for itself, and wait for a whole election timeout: of equal logs the higher priority goes
+ * first, then the lower id. Only for as long as the loss is fresh, so that nobody is kept from leading by one that cannot.
  */
 function goesFirst({ state, settings }: Core, rival: RequestVote): boolean {
   const { role, log } = state;
   if (role.type !== "pre-candidate" || role.cause === "timeout" || rival.term !== state.term + 1)
     return false;
   if (rival.lastLogTerm !== lastTerm(log) || rival.lastLogIndex !== log.lastIndex) return false;
+  const isLow = settings.electionPriority === "low";
+  if (isLow !== (rival.lowPriority === true)) return !isLow;
   return settings.id < rival.candidateId;
 }
 
@@ -293,5 +297,5 @@ export function onPeerLost(core: Core, peer: NodeId): void {
   state.leaderAskedUntil = 0;
   state.leaderLostUntil = state.now + electionTimeoutMinMs(core);
   state.leaderLostBy = "peer-lost";
-  state.electionDeadline = Math.min(state.electionDeadline, state.now + randomBelow(core, peerLostRetryMs));
+  state.electionDeadline = Math.min(state.electionDeadline, momentWithin(core, peerLostRetryMs));
 }

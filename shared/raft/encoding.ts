@@ -22,6 +22,7 @@ const moments = new Set([
   "commitNoticeAt",
   "deadline",
   "activeAt",
+  "handOverAt",
   "contactAt",
   "movedAt",
   "since",

@@ -107,6 +107,7 @@ function acknowledge(core: Core, message: AppendEntries, upTo: LogIndex, quiet: 
       prevLogIndex: message.prevLogIndex,
       round: message.round,
       ...(quiet && { quiet }),
+      ...(settings.electionPriority === "low" && { lowPriority: true }),
     },
     matchIndex,
   );
@@ -125,5 +126,6 @@ function rejectAppend(core: Core, message: AppendEntries, conflictIndex: number)
     conflictTerm: termAt(state.log, conflictIndex) ?? 0,
     prevLogIndex: message.prevLogIndex,
     round: message.round,
+    ...(settings.electionPriority === "low" && { lowPriority: true }),
   });
 }

@@ -24,6 +24,8 @@ export interface Progress {
   awaitedCommit: LogIndex;
   /** When entries were last sent, or acknowledged: past a limit they are taken for lost. */
   movedAt: number;
+  /** It is to lead only where no other can. */
+  lowPriority: boolean;
   /** It has fallen silent, as it was asked to. */
   quiet: boolean;
   /** It had not answered for so long that the cluster fell silent without it; until it does. */
@@ -60,6 +62,7 @@ export function createProgress(id: NodeId, nextIndex: LogIndex, now: number, max
     sentCommit: 0,
     awaitedCommit: 0,
     movedAt: now,
+    lowPriority: false,
     quiet: false,
     away: false,
     maxBytes,

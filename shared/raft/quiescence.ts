@@ -4,7 +4,7 @@ import {
   endSilence,
   hardStateIsDurable,
   heartbeatMs,
-  randomBelow,
+  momentWithin,
   trace,
 } from "./core.ts";
 import type { Progress } from "./progress.ts";
@@ -145,7 +145,7 @@ function askLeader(core: Core, leader: NodeId): void {
   const { state, settings, out } = core;
   const patienceMs = heartbeatMs(core);
   state.leaderAskedUntil = state.now + patienceMs;
-  state.electionDeadline = state.leaderAskedUntil + randomBelow(core, patienceMs);
+  state.electionDeadline = momentWithin(core, patienceMs) + patienceMs;
   out.send.push({
     type: "ReadIndex",
     from: settings.id,
@@ -170,5 +170,5 @@ function standSoon(core: Core): void {
   state.leaderAskedUntil = 0;
   state.leaderLostUntil = state.now + electionTimeoutMinMs(core);
   state.leaderLostBy = "wake";
-  state.electionDeadline = state.now + randomBelow(core, wakeJitterMs);
+  state.electionDeadline = momentWithin(core, wakeJitterMs);
 }

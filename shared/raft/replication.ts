@@ -9,6 +9,7 @@ import {
   electionTimeoutMinMs,
   trace,
 } from "./core.ts";
+import { considerHandOver } from "./priority.ts";
 import type { Progress } from "./progress.ts";
 import {
   createProgress,
@@ -59,6 +60,7 @@ export function becomeLeader(core: Core): void {
     transfer: null,
     activeAt: state.now,
     quiescing: false,
+    handOverAt: state.now,
     uncommittedBytes: 0,
   };
   state.leader = settings.id;
@@ -127,6 +129,7 @@ export function onAppendEntriesResponse(core: Core, message: AppendEntriesRespon
   if (!progress) return;
   progress.contactAt = state.now;
   progress.answered = true;
+  progress.lowPriority = message.lowPriority === true;
   // Nobody can have answered a round that was not sent to it.
   progress.ackedRound = Math.max(progress.ackedRound, Math.min(message.round, progress.sentRound));
   if (message.success) {
@@ -188,6 +191,7 @@ export function onLeaderDeadline(core: Core): void {
   if (leader.heartbeatDeadline > state.now) return;
   leader.heartbeatDeadline = state.now + settings.heartbeatMs;
   leader.heartbeatDue = true;
+  considerHandOver(core, leader);
   considerQuiescence(core, leader);
   // What has been under way for so long is lost, whatever the transport believes.
   const patienceMs = 2 * electionTimeoutMinMs(core);

@@ -73,6 +73,8 @@ export interface RequestVote extends Envelope {
   readonly preVote: boolean;
   /** Set by a candidate that its leader told to start (thesis 3.10): stickiness does not apply. */
   readonly leadershipTransfer: boolean;
+  /** The candidate gives way to others (priority.ts). */
+  readonly lowPriority?: true;
 }
 
 export interface RequestVoteResponse extends Envelope {
@@ -127,6 +129,8 @@ export interface AppendEntriesResponse extends Envelope {
   readonly round: number;
   /** The follower has fallen silent, as it was asked to. */
   readonly quiet?: true;
+  /** The follower is to lead only where no other can (priority.ts). */
+  readonly lowPriority?: true;
 }
 
 /** Thesis 3.10: start an election now. */

@@ -117,6 +117,7 @@ const anyMessage: fc.Arbitrary<NodeMessage> = fc.oneof(
       prevLogIndex: count,
       round: count,
       quiet: fc.constant(true as const),
+      lowPriority: fc.constant(true as const),
     },
     {
       requiredKeys: [

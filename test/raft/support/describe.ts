@@ -21,7 +21,8 @@ function describeBody(message: Message): string {
   switch (message.type) {
     case "RequestVote": {
       const kind = message.preVote ? "pre-vote?" : message.leadershipTransfer ? "vote(transfer)?" : "vote?";
-      return `${kind} term ${message.term} log ${at(message.lastLogIndex, message.lastLogTerm)}`;
+      const low = message.lowPriority ? " low" : "";
+      return `${kind} term ${message.term} log ${at(message.lastLogIndex, message.lastLogTerm)}${low}`;
     }
     case "RequestVoteResponse": {
       const answer = message.voteGranted ? "yes" : "no";
@@ -37,7 +38,7 @@ function describeBody(message: Message): string {
     }
     case "AppendEntriesResponse":
       return message.success
-        ? `ack term ${message.term} match ${message.matchIndex} round ${message.round}${message.quiet ? " quiet" : ""}`
+        ? `ack term ${message.term} match ${message.matchIndex} round ${message.round}${message.quiet ? " quiet" : ""}${message.lowPriority ? " low" : ""}`
         : `reject term ${message.term} prev ${message.prevLogIndex} hint ${at(message.conflictIndex, message.conflictTerm)} round ${message.round}`;
     case "TimeoutNow":
       return `timeout-now term ${message.term}`;

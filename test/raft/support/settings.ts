@@ -8,7 +8,8 @@ export const timings = { heartbeatMs: 100, electionTimeoutMinMs: 500, electionTi
 export type SettingOverrides = Partial<Omit<RaftSettings, "id" | "storeId">>;
 
 export function settingsFor(id: NodeId, overrides: SettingOverrides = {}): RaftSettings {
-  return { id, storeId: `store-${id}`, ...timings, ...defaultLimits, ...overrides };
+  const rest = { electionPriority: "normal", ...timings, ...defaultLimits } as const;
+  return { id, storeId: `store-${id}`, ...rest, ...overrides };
 }
 
 /** A configuration of these members; a name in `open` stands for a listed address that nobody has heard. */

@@ -36,8 +36,8 @@ export class Stage {
     /** `settings heartbeatMs=50`: for the machines that are added from here on. */
     settings: (words) => {
       for (const word of words) {
-        const [name = "", value] = word.split("=");
-        this.#settings = { ...this.#settings, [name]: Number(value) };
+        const [name = "", value = ""] = word.split("=");
+        this.#settings = { ...this.#settings, [name]: /^\d/.test(value) ? Number(value) : value };
       }
     },
     /** `members A B _C`: the configuration of the cluster to come; `_` is an open slot. */
