@@ -1,10 +1,10 @@
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { Cluster } from "../../process/support/cluster.ts";
 import type { Lab } from "../../process/support/lab-room.ts";
-import { until } from "../../process/support/until.ts";
 import { bundle, compatibility } from "./bundle.ts";
 import type { EdgeHost } from "./edge-node.ts";
 import { EdgeNode } from "./edge-node.ts";
+import { startMiniflare } from "./start-miniflare.ts";
 
 /** Heartbeats as quick as those of `npm run dev`, and a little time for a busy machine. */
 const QUICK = { RAFT_HEARTBEAT: "100", RAFT_ELECTION_TIMEOUT: "500-1000", RAFT_CHAOS: "1" };
@@ -80,32 +80,17 @@ export class MiniflareEdge implements EdgeHost {
     const { date, flags } = compatibility();
     const code = bundles.get(entry) ?? bundle(entry);
     bundles.set(entry, code);
-    const options = convertV4MiniflareOptions({
+    this.#miniflare = await startMiniflare(this.url, this.#directory, {
       name: "raft-lite",
       modules: true,
       script: await code,
       compatibilityDate: this.#options.date ?? date,
       compatibilityFlags: flags,
-      host: "127.0.0.1",
-      port: Number(new URL(this.url).port),
-      cf: false,
       unsafeInspectDurableObjects: true,
-      log: new Log(LogLevel.NONE),
       bindings: { ...vars, ...(knowsUrl && { RAFT_URL: this.url }) },
       durableObjects: { [binding]: { className, useSQLite } },
       // Here go the traces that every death of an object leaves, too.
       handleStructuredLogs: ({ message }) => void this.lines.push(...message.split("\n")),
-    });
-    // The port of a runtime that was killed is not always free at once.
-    this.#miniflare = await until(`a runtime at ${this.url}`, async () => {
-      const miniflare = new Miniflare({ ...options, resourcePersistencePath: this.#directory });
-      try {
-        await miniflare.ready;
-        return miniflare;
-      } catch (error) {
-        await miniflare.dispose().catch(() => undefined);
-        throw error;
-      }
     });
   }
 
