@@ -1,6 +1,10 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test as plain } from "vitest";
+import { Cluster } from "../process/support/cluster.ts";
 import { call, post } from "../process/support/http.ts";
 import { Lab, test } from "../process/support/lab.ts";
+import type { TestNode } from "../process/support/test-node.ts";
 import { until } from "../process/support/until.ts";
 import type { EdgeOptions } from "./support/miniflare-edge.ts";
 import { MiniflareEdge } from "./support/miniflare-edge.ts";
@@ -61,6 +65,34 @@ test("the example: a state machine, routes and methods of its own, under a path 
   for (const url of edge.cluster.nodes.map((node) => node.url)) expect(await tallyAt(url)).toEqual(whole);
   const more = await follower!.insist(add(3, 4));
   expect(more).toMatchObject({ index: 4, result: 10 });
+});
+
+test("a process elsewhere is a member of a cluster that is served under a path", async ({ lab }) => {
+  const [port] = await lab.ports(1);
+  const edge = await MiniflareEdge.open(lab, {
+    entry: "test/worker/support/mounted-worker.ts",
+    path: "/deep/raft",
+    vars: { RAFT_NODES: `A=do,B=do,C=http://127.0.0.1:${port}`, RAFT_SECRET: "swordfish" },
+    knowsUrl: true,
+  });
+  const secretFile = join(lab.directory, "secret");
+  writeFileSync(secretFile, "swordfish");
+  const peers = edge.cluster.nodes.map(({ id, url }) => `${id}=${url}`).join(",");
+  const process = lab.node({ id: "C", port: port!, words: ["--peers", peers, "--secret-file", secretFile] });
+  const cluster = new Cluster<TestNode>([...edge.cluster.nodes, process]);
+  process.start();
+  const leader = await cluster.leader();
+  for (const { id, url } of cluster.nodes) {
+    const { text } = await call(`${url}/v1/status/leader`);
+    expect(JSON.parse(text), `the leader as ${id} shows it`).toBe(leader.address);
+  }
+  // The object left takes part, and the process follows or leads: each reaches the other by its URL.
+  await edge.cluster.node("A").kill();
+  await cluster.leader();
+  await process.insist("SET x=5");
+  expect(await until("it is read", () => edge.cluster.node("B").get("x"))).toBe("5");
+  const { text } = await call(`${edge.url}/C/status`);
+  expect(JSON.parse(text)).toMatchObject({ node: "C" });
 });
 
 plain.each<[string, Partial<EdgeOptions>, RegExp]>([

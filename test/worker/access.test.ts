@@ -63,6 +63,15 @@ function nodeUnder<Result>(
 
 const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` });
 
+it("the addresses that a client is shown are none that he has named", async () => {
+  await leaderOf();
+  const before = await ask("/A/v1/status/peers");
+  const headers = { "raft-lite-path": "/elsewhere" };
+  for (const path of ["/A/v1/status/peers", "/v1/status/peers"]) {
+    expect((await ask(path, { headers })).json<string[]>().sort()).toEqual(before.json<string[]>().sort());
+  }
+});
+
 describe("a secret", () => {
   it("lets in those who know it, and nobody else", async () => {
     await nodeUnder("guarded", { RAFT_SECRET: "s3cret", RAFT_CHAOS: "1" }, async (ask) => {
