@@ -66,9 +66,10 @@ const ROOMS: readonly Room[] = [
   { path: "worker", arrows: open("shared"), packages: ["cloudflare:*", "*"] },
   { path: "sim", arrows: open("shared"), packages: ["node:*", "*"] },
   // The package's entries: they name what is public, and hold nothing of their own.
-  { path: "exports", arrows: open("shared", "ec2-node", "sim"), packages: [] },
+  { path: "exports", arrows: open("shared", "ec2-node", "worker", "sim"), packages: [] },
   // As a program that uses the package: what it imports goes through the package's entries.
   { path: "examples", arrows: [], packages: ["node:*", "raft-lite"] },
+  { path: "examples/worker", arrows: open("examples/tally.ts"), packages: ["cloudflare:*", "raft-lite"] },
   {
     path: "bench",
     arrows: open("shared", "ec2-node", "test/edge/support", "test/process/support"),

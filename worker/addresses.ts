@@ -41,8 +41,8 @@ export class Addresses {
     return this.#config.nodes.filter(({ id }) => id !== self).map(({ id }) => ({ id, address: this.of(id) }));
   }
 
-  /** An address as somebody is to see it who reached the Worker at `origin`. */
-  shown(address: string, origin: string): string {
-    return address.startsWith(`${NOWHERE}/`) ? origin + address.slice(NOWHERE.length) : address;
+  /** An address as somebody is to see it who reached the Worker at that URL, which ends with no slash. */
+  shown(address: string, workerUrl: string): string {
+    return address.startsWith(`${NOWHERE}/`) ? workerUrl + address.slice(NOWHERE.length) : address;
   }
 }

@@ -70,11 +70,17 @@ export function readConfig(settings: Settings): Config {
     return parse(settings);
   } catch (error) {
     if (!(error instanceof RaftLiteError)) throw error;
-    // A write to a cluster that does not run has certainly not been carried out.
-    const details = { outcome: "none" };
-    const message = printable(withoutCredentials(error.message));
-    throw new RaftLiteError("bad-configuration", message, { status: 500, details });
+    throw badConfiguration(error.message);
   }
+}
+
+/** `message` is one line that says what is wrong and how to mend it. */
+export function badConfiguration(message: string): RaftLiteError {
+  return new RaftLiteError("bad-configuration", printable(withoutCredentials(message)), {
+    status: 500,
+    // A write to a cluster that does not run has certainly not been carried out.
+    details: { outcome: "none" },
+  });
 }
 
 /** Whoever asks is told what is wrong: a name and password in a URL are not for them. */
@@ -86,7 +92,11 @@ function parse(settings: Settings): Config {
   for (const [name, value] of Object.entries(settings)) {
     if (!name.startsWith("RAFT_")) continue;
     // A misspelt secret or token would leave the cluster open.
-    if (!NAMES.has(name)) throw bad(`${name} is no setting; there are ${[...NAMES].join(", ")}`);
+    if (!NAMES.has(name)) {
+      // A binding can have any name, and is no secret that somebody has misspelt.
+      if (typeof value === "object") continue;
+      throw bad(`${name} is no setting; there are ${[...NAMES].join(", ")}`);
+    }
     if (typeof value !== "string") throw bad(`${name} must be text: put its value in quotes`);
   }
   const nodes = parseNodes(settings.RAFT_NODES ?? DEFAULT_NODES, settings.RAFT_LOCATIONS);

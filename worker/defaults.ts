@@ -2,6 +2,9 @@ import type { Timings } from "../shared/node/defaults.ts";
 
 /** What the Worker host assumes where it is told nothing. */
 
+/** Name of the binding of the objects. */
+export const DEFAULT_BINDING = "RAFT";
+
 export const DEFAULT_NODES = "A=do,B=do,C=do";
 
 /**

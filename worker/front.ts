@@ -17,6 +17,12 @@ interface Answer {
   readonly isRunning: boolean;
 }
 
+/** How the Worker that a front serves is laid out (create-raft-worker.ts). */
+export interface FrontOptions {
+  readonly path: string;
+  readonly routes: readonly string[];
+}
+
 /**
  * The Worker in front of the objects: `/A/status` is `/status` of node A, `/status` that of whichever node it picks.
  * It remembers who leads, by a header of the objects' replies, so that most requests go there without a second hop.
@@ -24,12 +30,14 @@ interface Answer {
 export class Front {
   readonly #config: Config;
   readonly #call: CallObject;
+  readonly #options: FrontOptions;
   #leader: string | null = null;
   #turn = 0;
 
-  constructor(config: Config, call: CallObject) {
+  constructor(config: Config, call: CallObject, options: FrontOptions = { path: "", routes: [] }) {
     this.#config = config;
     this.#call = call;
+    this.#options = options;
   }
 
   /** Never rejects. */
@@ -43,6 +51,11 @@ export class Front {
   }
 
   async #handle(request: Request): Promise<Response> {
+    const { path, routes } = this.#options;
+    return await this.#route(path === "" ? request : below(path, request), routes);
+  }
+
+  async #route(request: Request, routes: readonly string[]): Promise<Response> {
     const { origin, pathname } = new URL(request.url);
     const first = pathname.split("/", 2)[1] ?? "";
     const node = this.#config.nodes.find(({ id }) => id === first);
@@ -52,7 +65,7 @@ export class Front {
       return (await this.#ask(node, new Request(url, request))).response;
     }
     if (first === "chaos" && this.#config.chaos) throw this.#unnamed();
-    if (first !== "" && !isRouteSegment(first)) throw this.#unknown(first);
+    if (first !== "" && !isRouteSegment(first) && !routes.includes(first)) throw this.#unknown(first);
     return await this.#askAny(request);
   }
 
@@ -112,9 +125,20 @@ export class Front {
 
   #unnamed(): RaftLiteError {
     const nodes = this.#config.nodes.map(({ id }) => id);
-    const message = `name the node: /${nodes[0]}/chaos/stop; the nodes are ${nodes.join(", ")}`;
+    const message = `name the node: ${this.#options.path}/${nodes[0]}/chaos/stop; the nodes are ${nodes.join(", ")}`;
     return new RaftLiteError("unknown-node", message, { status: 404, details: { nodes } });
   }
+}
+
+/** The request without the path under which the cluster is served. Throws `unknown-route` for one of another path. */
+function below(path: string, request: Request): Request {
+  const { origin, pathname } = new URL(request.url);
+  if (pathname !== path && !pathname.startsWith(`${path}/`)) {
+    const message = `the cluster is served under ${path}, e.g. ${path}/status`;
+    throw new RaftLiteError("unknown-route", message, { status: 404 });
+  }
+  const rest = request.url.slice(origin.length + path.length);
+  return new Request(`${origin}${rest.startsWith("/") ? "" : "/"}${rest}`, request);
 }
 
 /**

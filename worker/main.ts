@@ -1,7 +1,8 @@
-import { env } from "cloudflare:workers";
-import { createWorker } from "./create-worker.ts";
-import type { Env } from "./env.ts";
+import { DurableObject } from "cloudflare:workers";
+import { createRaftObject } from "./create-raft-object.ts";
+import { createRaftWorker } from "./create-raft-worker.ts";
 
-export { RaftObject } from "./raft-object.ts";
+/** One node of the cluster. */
+export class RaftObject extends createRaftObject(DurableObject) {}
 
-export default createWorker(env as Env);
+export default createRaftWorker();

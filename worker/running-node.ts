@@ -1,7 +1,9 @@
 import { createHandler } from "../shared/http/handler.ts";
+import { EmbeddedNode } from "../shared/node/embedded-node.ts";
 import { LogLines } from "../shared/node/log-lines.ts";
 import { RaftNode } from "../shared/node/node.ts";
 import type { Transport } from "../shared/node/ports.ts";
+import type { StateMachine } from "../shared/node/state-machine.ts";
 import type { DurableStorage } from "../shared/storage/port.ts";
 import { KeyValueStore } from "../shared/store/key-value-store.ts";
 import type { Addresses } from "./addresses.ts";
@@ -13,35 +15,45 @@ import { presented } from "./presented-node.ts";
 
 type Handler = (request: Request) => Promise<Response>;
 
-/** Origins for which a handler is kept. */
-const MOST_ORIGINS = 16;
+/** URLs of the Worker for which a handler is kept. */
+const MOST_URLS = 16;
 
-export interface RunningNodeParts {
+/** Routes of the program that the node is a part of (`RaftObjectOptions.fetch`). */
+export type ProgramRoutes<Machine extends StateMachine> = (
+  request: Request,
+  node: EmbeddedNode<Machine>,
+) => Response | undefined | Promise<Response | undefined>;
+
+export interface RunningNodeParts<Machine extends StateMachine> {
   readonly id: string;
   readonly config: Config;
   readonly addresses: Addresses;
   readonly storage: DurableStorage;
   readonly transport: Transport;
+  readonly stateMachine: Machine;
+  readonly fetch: ProgramRoutes<Machine> | undefined;
   /** The node cannot go on: what it holds in memory is not to be trusted any more. */
   readonly onFatal: (error: unknown) => void;
 }
 
 /** A node that runs in an object: the node itself, its log lines and its HTTP face. */
-export class RunningNode {
+export class RunningNode<Machine extends StateMachine> {
   readonly node: RaftNode;
-  readonly #parts: RunningNodeParts;
-  readonly #store: KeyValueStore;
+  readonly embedded: EmbeddedNode<Machine>;
+  readonly #parts: RunningNodeParts<Machine>;
   readonly #handlers = new Map<string, Handler>();
 
-  private constructor(node: RaftNode, store: KeyValueStore, parts: RunningNodeParts) {
+  private constructor(node: RaftNode, parts: RunningNodeParts<Machine>) {
     this.node = node;
-    this.#store = store;
+    this.embedded = new EmbeddedNode(node, parts.stateMachine);
     this.#parts = parts;
   }
 
   /** Restores the node from its storage and starts it. Throws what `RaftNode.open` throws. */
-  static async open(parts: RunningNodeParts): Promise<RunningNode> {
-    const { id, config, addresses, storage } = parts;
+  static async open<Machine extends StateMachine>(
+    parts: RunningNodeParts<Machine>,
+  ): Promise<RunningNode<Machine>> {
+    const { id, config, addresses, storage, stateMachine } = parts;
     const lines = new LogLines({
       id,
       format: config.log === "json" ? "json" : "text",
@@ -50,7 +62,6 @@ export class RunningNode {
       write: (line) => console.log(line),
     });
     const host = objectHost(parts.transport, (now) => lines.poll(now));
-    const store = new KeyValueStore();
     const address = addresses.of(id);
     const node = await RaftNode.open({
       id,
@@ -59,7 +70,7 @@ export class RunningNode {
       fallbackAddress: () => address,
       timings: config.timings,
       storage,
-      stateMachine: store,
+      stateMachine,
       host,
       onEvent: (event) => lines.report(event),
       onFatal: parts.onFatal,
@@ -68,7 +79,7 @@ export class RunningNode {
     });
     node.start();
     lines.report({ now: host.clock.now(), trace: { type: "started", port: null } });
-    return new RunningNode(node, store, parts);
+    return new RunningNode(node, parts);
   }
 
   /** Id of the leader that this node knows; null when it knows none. */
@@ -77,26 +88,29 @@ export class RunningNode {
     return leader === null ? null : this.#parts.addresses.idAt(leader);
   }
 
-  /** Answers a request from outside; never rejects. */
-  handle(request: Request): Promise<Response> {
+  /** Answers a request from outside, of a Worker that serves the cluster under `path`; never rejects. */
+  handle(request: Request, path: string): Promise<Response> {
     const { origin } = new URL(request.url);
-    return this.#handlerFor(origin)(request);
+    return this.#handlerFor(origin + path)(request);
   }
 
-  #handlerFor(origin: string): Handler {
-    const known = this.#handlers.get(origin);
+  #handlerFor(workerUrl: string): Handler {
+    const known = this.#handlers.get(workerUrl);
     if (known !== undefined) return known;
-    const { addresses, config, id } = this.#parts;
-    const show = (address: string) => addresses.shown(address, origin);
-    const handler = createHandler(presented(this.node, show), this.#store, {
+    const { addresses, config, id, stateMachine, fetch } = this.#parts;
+    const show = (address: string) => addresses.shown(address, workerUrl);
+    const store = stateMachine instanceof KeyValueStore ? stateMachine : null;
+    const handler = createHandler(presented(this.node, show), store, {
       secret: config.secret,
       token: config.token,
       closesRaftRoutes: true,
       host: drainingHost,
+      acceptText: stateMachine.acceptText && ((text) => stateMachine.acceptText!(text)),
+      fetch: fetch && ((request) => fetch(request, this.embedded)),
       onError: (error) => console.error(`[Node ${id}] ${errorLine(error)}`),
     });
-    if (this.#handlers.size >= MOST_ORIGINS) this.#handlers.clear();
-    this.#handlers.set(origin, handler);
+    if (this.#handlers.size >= MOST_URLS) this.#handlers.clear();
+    this.#handlers.set(workerUrl, handler);
     return handler;
   }
 }

@@ -1,8 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { createWorker } from "../../worker/create-worker.ts";
+import { createRaftWorker } from "../../worker/create-raft-worker.ts";
 import { NOT_RUNNING_HEADER } from "../../worker/headers.ts";
-import { RaftObject } from "../../worker/raft-object.ts";
+import { RaftObject } from "../../worker/main.ts";
 import type { Settings } from "../../worker/settings.ts";
 import { ask, leaderOf, post, statusOf, testEnv, until } from "./support/cluster.ts";
 
@@ -63,6 +63,15 @@ function nodeUnder<Result>(
 
 const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` });
 
+it("the addresses that a client is shown are none that he has named", async () => {
+  await leaderOf();
+  const before = await ask("/A/v1/status/peers");
+  const headers = { "raft-lite-path": "/elsewhere" };
+  for (const path of ["/A/v1/status/peers", "/v1/status/peers"]) {
+    expect((await ask(path, { headers })).json<string[]>().sort()).toEqual(before.json<string[]>().sort());
+  }
+});
+
 describe("a secret", () => {
   it("lets in those who know it, and nobody else", async () => {
     await nodeUnder("guarded", { RAFT_SECRET: "s3cret", RAFT_CHAOS: "1" }, async (ask) => {
@@ -102,18 +111,20 @@ describe("a node elsewhere that sends the client on", () => {
     const stopped = {
       fetch: async () => new Response("stopped", { headers: { [NOT_RUNNING_HEADER]: "1" } }),
     };
-    const worker = createWorker({
+    const worker = createRaftWorker();
+    const env = {
       RAFT_NODES: "A=do,C=https://c.example/raft",
       RAFT_SECRET: "s3cret",
-      RAFT: { getByName: () => stopped } as never,
-    });
+      RAFT: { getByName: () => stopped },
+    };
     const headers = { ...bearer("t0ken"), "content-length": "2" };
-    const reply = await worker.fetch(new Request(`http://h${path}`, { method: "POST", body: "{}", headers }));
+    const request = new Request(`http://h${path}`, { method: "POST", body: "{}", headers });
+    const reply = await worker.fetch(request, env);
     expect(await reply.text()).toBe("moved");
-    const [url, request] = fetching.mock.calls[0] as [string, Request];
+    const [url, passedOn] = fetching.mock.calls[0] as [string, Request];
     expect(url).toBe("https://c.example/raft/command");
-    expect(request.redirect).toBe("manual");
-    expect(await request.text()).toBe("{}");
+    expect(passedOn.redirect).toBe("manual");
+    expect(await passedOn.text()).toBe("{}");
     fetching.mockRestore();
   });
 });
@@ -142,9 +153,11 @@ describe("a bad configuration", () => {
   const settings = { RAFT_NODES: "A=mars" };
 
   it("is what the Worker answers to everyone", async () => {
-    const worker = createWorker({ ...settings, RAFT: testEnv.RAFT });
+    const worker = createRaftWorker();
+    const env = { ...settings, RAFT: testEnv.RAFT };
     for (const path of ["/", "/A/status", "/status", "/X"]) {
-      const reply = await worker.fetch(new Request(`http://h${path}`, { method: "POST", body: "x" }));
+      const request = new Request(`http://h${path}`, { method: "POST", body: "x" });
+      const reply = await worker.fetch(request, env);
       expect(reply.status).toBe(500);
       expect(reply.headers.get("content-type")).toBe("application/problem+json");
       const problem = (await reply.json()) as { code: string; detail: string };

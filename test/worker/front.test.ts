@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../worker/config.ts";
+import type { FrontOptions } from "../../worker/front.ts";
 import { Front } from "../../worker/front.ts";
 import { LEADER_HEADER, NOT_RUNNING_HEADER } from "../../worker/headers.ts";
 
@@ -7,21 +8,25 @@ import { LEADER_HEADER, NOT_RUNNING_HEADER } from "../../worker/headers.ts";
 type Behaviour = { leader: string | null } | "stopped" | "dead";
 
 /** A front over nodes of which the test decides what they do, and what each of them was asked. */
-function frontOver(behaviours: Record<string, Behaviour>, settings = {}) {
+function frontOver(behaviours: Record<string, Behaviour>, settings = {}, options?: FrontOptions) {
   const asked: string[] = [];
-  const front = new Front(readConfig(settings), async ({ id }, request) => {
-    const body = await request.text();
-    const { pathname, search } = new URL(request.url);
-    asked.push(`${id} ${request.method} ${pathname}${search}${body && ` ${body}`}`);
-    const behaviour = behaviours[id]!;
-    if (behaviour === "dead") throw new Error("the object died");
-    if (behaviour === "stopped") {
-      return new Response("stopped", { status: 503, headers: { [NOT_RUNNING_HEADER]: "1" } });
-    }
-    const headers: Record<string, string> =
-      behaviour.leader === null ? {} : { [LEADER_HEADER]: behaviour.leader };
-    return new Response(`from ${id}`, { headers });
-  });
+  const front = new Front(
+    readConfig(settings),
+    async ({ id }, request) => {
+      const body = await request.text();
+      const { pathname, search } = new URL(request.url);
+      asked.push(`${id} ${request.method} ${pathname}${search}${body && ` ${body}`}`);
+      const behaviour = behaviours[id]!;
+      if (behaviour === "dead") throw new Error("the object died");
+      if (behaviour === "stopped") {
+        return new Response("stopped", { status: 503, headers: { [NOT_RUNNING_HEADER]: "1" } });
+      }
+      const headers: Record<string, string> =
+        behaviour.leader === null ? {} : { [LEADER_HEADER]: behaviour.leader };
+      return new Response(`from ${id}`, { headers });
+    },
+    options,
+  );
   const get = async (path: string) => await front.handle(new Request(`http://h${path}`));
   const post = async (path: string, body: BodyInit = "{}", headers = {}) =>
     await front.handle(new Request(`http://h${path}`, { method: "POST", body, headers }));
@@ -46,6 +51,37 @@ describe("the Worker in front", () => {
     expect(await (await get(path)).text()).toBe(`from ${expected[0]}`);
     expect(asked).toEqual([expected]);
   });
+
+  it.each([
+    ["/raft/B/status?log=3", "B GET /status?log=3"],
+    ["/raft/B/v1/kv/a%2Fb%3f", "B GET /v1/kv/a%2Fb%3f"],
+    ["/raft/B", "B GET /"],
+    ["/raft/B?log=3", "B GET /?log=3"],
+    ["/raft/status", "A GET /status"],
+    ["/raft?x", "A GET /?x"],
+    ["/raft/", "A GET /"],
+    ["/raft/raft", "A GET /raft"],
+    ["/raft/tally/all", "A GET /tally/all"],
+  ])("takes the path that it is served under off %s", async (path, expected) => {
+    const { asked, get } = frontOver(ALL_FOLLOW_B, {}, { path: "/raft", routes: ["tally"] });
+    expect((await get(path)).status).toBe(200);
+    expect(asked).toEqual([expected]);
+  });
+
+  it.each(["/", "/status", "/A/status", "/rafting/A/status", "/tally", "/A/raft/status"])(
+    "refuses %s, which is not under its path",
+    async (path) => {
+      const { asked, get } = frontOver(ALL_FOLLOW_B, {}, { path: "/raft", routes: ["tally"] });
+      const reply = await get(path);
+      expect(reply.status).toBe(404);
+      const problem = await reply.json<{ code: string; detail: string }>();
+      expect(problem).toMatchObject({
+        code: "unknown-route",
+        detail: expect.stringContaining("/raft/status"),
+      });
+      expect(asked).toEqual([]);
+    },
+  );
 
   it("keeps what the nodes tell it alone to itself", async () => {
     const { get } = frontOver({ ...ALL_FOLLOW_B, C: "stopped" });

@@ -1,14 +1,23 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
+import { entryFiles } from "../../package/support/public-api.ts";
 import { CHECKOUT } from "../../process/support/lab-room.ts";
 
-/** The Worker as one module, as it would be deployed. `entry` is relative to the repository. */
+/**
+ * The Worker as one module, as it would be deployed. `entry` is relative to the repository; examples import the package by
+ * its name, which here is its sources.
+ */
 export async function bundle(entry: string): Promise<string> {
   const build = await rolldown({
     input: join(CHECKOUT, entry),
     external: /^cloudflare:/,
     platform: "neutral",
+    resolve: {
+      alias: Object.fromEntries(
+        Object.entries(entryFiles()).map(([name, file]) => [`${name}$`, join(CHECKOUT, file)]),
+      ),
+    },
   });
   try {
     const { output } = await build.generate({ format: "esm" });

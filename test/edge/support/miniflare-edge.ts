@@ -1,10 +1,10 @@
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { Cluster } from "../../process/support/cluster.ts";
 import type { Lab } from "../../process/support/lab-room.ts";
-import { until } from "../../process/support/until.ts";
 import { bundle, compatibility } from "./bundle.ts";
 import type { EdgeHost } from "./edge-node.ts";
 import { EdgeNode } from "./edge-node.ts";
+import { startMiniflare } from "./start-miniflare.ts";
 
 /** Heartbeats as quick as those of `npm run dev`, and a little time for a busy machine. */
 const QUICK = { RAFT_HEARTBEAT: "100", RAFT_ELECTION_TIMEOUT: "500-1000", RAFT_CHAOS: "1" };
@@ -15,6 +15,14 @@ export interface EdgeOptions {
   readonly knowsUrl: boolean;
   /** The Worker's module; relative to the repository. */
   readonly entry: string;
+  /** Where in the Worker the cluster is served. */
+  readonly path: string;
+  /** How its objects are declared; the name of their class and of the binding. */
+  readonly className: string;
+  readonly binding: string;
+  readonly useSQLite: boolean;
+  /** The compatibility date, if not that of wrangler.toml. */
+  readonly date: string | null;
 }
 
 export interface StoredPromise {
@@ -34,7 +42,7 @@ export class MiniflareEdge implements EdgeHost {
   #miniflare: Miniflare | null = null;
 
   private constructor(port: number, directory: string, options: EdgeOptions) {
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://127.0.0.1:${port}${options.path}`;
     this.#directory = directory;
     this.#options = options;
     const ids = (options.vars.RAFT_NODES ?? "")
@@ -49,6 +57,11 @@ export class MiniflareEdge implements EdgeHost {
     const edge = new MiniflareEdge(port!, lab.folder(`edge-${port}`), {
       entry: options.entry ?? "worker/main.ts",
       knowsUrl: options.knowsUrl ?? false,
+      path: options.path ?? "",
+      className: options.className ?? "RaftObject",
+      binding: options.binding ?? "RAFT",
+      useSQLite: options.useSQLite ?? true,
+      date: options.date ?? null,
       vars: { RAFT_NODES: "A=do,B=do,C=do", ...QUICK, ...options.vars },
     });
     lab.witness(() => `--- Worker at ${edge.url}\n${edge.lines.join("\n")}`);
@@ -63,36 +76,21 @@ export class MiniflareEdge implements EdgeHost {
 
   async start(): Promise<void> {
     if (this.running) throw new Error("it runs already");
-    const { entry, vars, knowsUrl } = this.#options;
+    const { entry, vars, knowsUrl, binding, className, useSQLite } = this.#options;
     const { date, flags } = compatibility();
     const code = bundles.get(entry) ?? bundle(entry);
     bundles.set(entry, code);
-    const options = convertV4MiniflareOptions({
+    this.#miniflare = await startMiniflare(this.url, this.#directory, {
       name: "raft-lite",
       modules: true,
       script: await code,
-      compatibilityDate: date,
+      compatibilityDate: this.#options.date ?? date,
       compatibilityFlags: flags,
-      host: "127.0.0.1",
-      port: Number(new URL(this.url).port),
-      cf: false,
       unsafeInspectDurableObjects: true,
-      log: new Log(LogLevel.NONE),
       bindings: { ...vars, ...(knowsUrl && { RAFT_URL: this.url }) },
-      durableObjects: { RAFT: { className: "RaftObject", useSQLite: true } },
+      durableObjects: { [binding]: { className, useSQLite } },
       // Here go the traces that every death of an object leaves, too.
       handleStructuredLogs: ({ message }) => void this.lines.push(...message.split("\n")),
-    });
-    // The port of a runtime that was killed is not always free at once.
-    this.#miniflare = await until(`a runtime at ${this.url}`, async () => {
-      const miniflare = new Miniflare({ ...options, resourcePersistencePath: this.#directory });
-      try {
-        await miniflare.ready;
-        return miniflare;
-      } catch (error) {
-        await miniflare.dispose().catch(() => undefined);
-        throw error;
-      }
     });
   }
 
@@ -117,9 +115,8 @@ export class MiniflareEdge implements EdgeHost {
   /** Asks an object's database. Starts the object. */
   async rows(id: string, query: string): Promise<Record<string, unknown>[]> {
     if (this.#miniflare === null) throw new Error("the runtime does not run");
-    const handle = await this.#miniflare.unsafeGetDurableObjectStorage("raft-lite", "RaftObject", {
-      name: id,
-    });
+    const { className } = this.#options;
+    const handle = await this.#miniflare.unsafeGetDurableObjectStorage("raft-lite", className, { name: id });
     return await handle.exec(query);
   }
 }

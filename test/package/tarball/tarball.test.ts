@@ -9,6 +9,7 @@ import { CHECKOUT, test } from "../../process/support/lab.ts";
 import { until } from "../../process/support/until.ts";
 import { entryFiles } from "../support/public-api.ts";
 import { exerciseTally } from "../support/tally-cluster.ts";
+import { DeployedWorker } from "./deployed-worker.ts";
 import { Project, RUNTIME_NAMES, run } from "./project.ts";
 
 /** The package as programs get it: packed, and installed in an empty project. */
@@ -23,6 +24,7 @@ afterAll(() => project?.dispose());
 
 const entries = Object.keys(entryFiles());
 const tool = (name: string) => join(CHECKOUT, "node_modules/.bin", name);
+const PLATFORM_TYPES = join(CHECKOUT, "node_modules/@cloudflare/workers-types");
 
 describe("what is in it", () => {
   const installed = () => join(project.directory, "node_modules/raft-lite");
@@ -92,6 +94,8 @@ describe("its types", () => {
     check(`${name}-dom.json`, { ...how, lib: ["ES2022", "DOM"] });
     check(`${name}-worker.json`, { ...how, lib: ["ES2022", "WebWorker"] });
     const typeRoots = [join(CHECKOUT, "node_modules/@types")];
+    // With the platform's own types, which redefine fetch and its like.
+    check(`${name}-platform.json`, { ...how, lib: ["ES2024"], types: [PLATFORM_TYPES] });
     check(`${name}-node.json`, { ...how, lib: ["ES2023"], types: ["node"], typeRoots });
   });
 
@@ -129,8 +133,7 @@ test("what the documents show compiles", () => {
     types: ["node"],
   };
   const files = ["README.md", "docs/embedding.md"].map((document, at) => {
-    const text = readFileSync(join(CHECKOUT, document), "utf8");
-    const blocks = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code);
+    const blocks = blocksOf(document, "ts").filter((code) => !isWorker(code));
     expect(blocks.length).toBeGreaterThan(1);
     // What a block leaves to the reader.
     blocks.unshift(
@@ -145,6 +148,76 @@ test("what the documents show compiles", () => {
     JSON.stringify({ compilerOptions: { ...compilerOptions, typeRoots }, files }),
   );
   run(tool("tsc"), ["-p", "documents.json"], project.directory);
+});
+
+describe("in a Worker project", () => {
+  const [whole, withMachine] = blocksOf("docs/embedding.md", "ts").filter(isWorker) as [string, string];
+  const [settings] = blocksOf("docs/embedding.md", "toml") as [string];
+
+  test("what the documents show, and the example, check against the platform's types", () => {
+    project.write("worker-tally.ts", readFileSync(join(CHECKOUT, "examples/tally.ts"), "utf8"));
+    const example = readFileSync(join(CHECKOUT, "examples/worker/main.ts"), "utf8");
+    project.write("worker-example.ts", example.replace("../tally.ts", "./worker-tally.ts"));
+    project.write("worker-whole.ts", whole);
+    project.write("worker-machine.ts", withMachine);
+    const compilerOptions = {
+      ...{ noEmit: true, strict: true, target: "es2022", lib: ["ES2024"], types: [PLATFORM_TYPES] },
+      ...{ module: "preserve", moduleResolution: "bundler", allowImportingTsExtensions: true },
+    };
+    const files = ["worker-whole.ts", "worker-machine.ts", "worker-example.ts"];
+    project.write("workers.json", JSON.stringify({ compilerOptions, files }));
+    run(tool("tsc"), ["-p", "workers.json"], project.directory);
+  });
+
+  test("the whole Worker of the documents is deployed, elects, and keeps what it took", async ({ lab }) => {
+    const worker = await DeployedWorker.deploy(lab, project, {
+      "wrangler.toml": settings,
+      "src/index.ts": whole,
+    });
+    await worker.start();
+    const take = await until("the cluster takes a command", async () => {
+      const reply = await post(`${worker.url}/command`, { cmd: "SET x=5" });
+      return reply.status === 200 && reply;
+    });
+    expect(JSON.parse(take.text)).toMatchObject({ ok: true, index: 0, result: "OK" });
+    const log = [{ term: expect.any(Number), cmd: "SET x=5" }];
+    const expectKept = async () => {
+      for (const id of ["A", "B", "C"]) {
+        const status = await until(`${id} has it committed`, async () => {
+          const { text } = await call(`${worker.url}/${id}/status`);
+          const picture = JSON.parse(text) as { commitIndex: number };
+          return picture.commitIndex === 0 && picture;
+        });
+        expect(status).toMatchObject({ node: id, log, leader: expect.any(String) });
+      }
+      const value = await until("it is read", async () => {
+        const { status, text } = await call(`${worker.url}/v1/kv/x?raw`);
+        return status === 200 && text;
+      });
+      expect(value).toBe("5");
+    };
+    await expectKept();
+    await worker.stop();
+    await worker.start();
+    await expectKept();
+  });
+
+  test("the example is deployed as it stands, and counts", async ({ lab }) => {
+    const source = (file: string) => readFileSync(join(CHECKOUT, "examples", file), "utf8");
+    const worker = await DeployedWorker.deploy(lab, project, {
+      "tally.ts": source("tally.ts"),
+      "worker/main.ts": source("worker/main.ts"),
+      "worker/wrangler.toml": source("worker/wrangler.toml"),
+    });
+    await worker.start();
+    const text = await until("a visit is counted", async () => {
+      const reply = await post(`${worker.url}/visit?visitor=v&number=1`, {});
+      return reply.status === 200 && reply.text;
+    });
+    expect(text).toBe('{"visits":1}');
+    const { text: tally } = await call(`${worker.url}/raft/tally`);
+    expect(JSON.parse(tally)).toEqual({ count: 1, queue: [] });
+  });
 });
 
 describe("bundled for wherever JavaScript runs", () => {
@@ -170,6 +243,7 @@ describe("bundled for wherever JavaScript runs", () => {
     ["defineStateMachine", "raft-lite", 3_000],
     ["createHandler", "raft-lite/http", 20_000],
     ["RaftNode", "raft-lite/node", 45_000],
+    ["createRaftObject", "raft-lite/worker", 70_000],
   ])("%s of %s needs nothing, and little room", async (name, entry, limit) => {
     const { bytes, packed } = await bundle(`export { ${name} } from "${entry}";`);
     console.log(`${entry}: ${name} takes ${bytes} bytes minified, ${packed} packed`);
@@ -196,6 +270,7 @@ describe.each(RUNTIME_NAMES)("under %s", (name) => {
       "raft-lite/core": expect.arrayContaining(["Raft"]),
       "raft-lite/client": expect.arrayContaining(["createClient"]),
       "raft-lite/node-host": expect.arrayContaining(["startNode"]),
+      "raft-lite/worker": expect.arrayContaining(["createRaftObject", "createRaftWorker"]),
       "raft-lite/sim": expect.arrayContaining(["simulate"]),
     });
     expect(Object.values(names).every((list) => list.length > 0)).toBe(true);
@@ -272,6 +347,19 @@ describe.each(RUNTIME_NAMES)("under %s", (name) => {
     expect(said("npx", ["raft-lite", "--version"]).trim()).toBe(version);
   });
 });
+
+/** What a document shows in that language, piece by piece. */
+function blocksOf(document: string, language: string): string[] {
+  const text = readFileSync(join(CHECKOUT, document), "utf8");
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```/gms)].flatMap(([, name, code]) =>
+    name === language ? [code!] : [],
+  );
+}
+
+/** It is a module of its own, for another runtime. */
+function isWorker(code: string): boolean {
+  return code.includes('"cloudflare:workers"');
+}
 
 /** Where the examples lie, compiled within the project. */
 function examples(): string {

@@ -1,12 +1,12 @@
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { NodeStatus } from "../../../shared/node/api.ts";
-import type { Env } from "../../../worker/env.ts";
-import type { RaftObject } from "../../../worker/raft-object.ts";
+import type { RaftObject } from "../../../worker/main.ts";
+import type { Settings } from "../../../worker/settings.ts";
 import type { FuzzedObject, PlainObject } from "./main.ts";
 
 /** Bindings of the tests' own Worker (vitest.config.ts). */
-export interface TestEnv extends Omit<Env, "RAFT"> {
+export interface TestEnv extends Settings {
   readonly RAFT: DurableObjectNamespace<RaftObject>;
   readonly PLAIN: DurableObjectNamespace<PlainObject>;
   readonly FUZZED: DurableObjectNamespace<FuzzedObject>;

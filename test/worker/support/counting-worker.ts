@@ -1,10 +1,7 @@
-import { env } from "cloudflare:workers";
 import type { ExchangeBody, TransportReply } from "../../../shared/node/ports.ts";
 import { decodeRequest } from "../../../shared/node/wire.ts";
 import { unpackRequest } from "../../../shared/node/wire-packed.ts";
-import { createWorker } from "../../../worker/create-worker.ts";
-import type { Env } from "../../../worker/env.ts";
-import { RaftObject as PlainRaftObject } from "../../../worker/raft-object.ts";
+import worker, { RaftObject as PlainRaftObject } from "../../../worker/main.ts";
 
 /** The Worker as it is, with a count of what is billed or waited for: calls between objects, and what they write. */
 
@@ -68,8 +65,8 @@ function counted(ctx: DurableObjectState): DurableObjectState {
 }
 
 export class RaftObject extends PlainRaftObject {
-  constructor(ctx: DurableObjectState, objectEnv: Env) {
-    super(counted(ctx), objectEnv);
+  constructor(ctx: DurableObjectState, env: object) {
+    super(counted(ctx), env);
   }
 
   override exchange(body: ExchangeBody): Promise<TransportReply | null> {
@@ -86,11 +83,9 @@ export class RaftObject extends PlainRaftObject {
   }
 }
 
-const worker = createWorker(env as Env);
-
 export default {
-  async fetch(request: Request): Promise<Response> {
-    if (new URL(request.url).pathname !== "/counts") return await worker.fetch(request);
+  async fetch(request: Request, env: object): Promise<Response> {
+    if (new URL(request.url).pathname !== "/counts") return await worker.fetch(request, env);
     return Response.json(Object.fromEntries(counts));
   },
 };

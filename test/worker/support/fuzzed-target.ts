@@ -1,5 +1,4 @@
-import { createWorker } from "../../../worker/create-worker.ts";
-import type { Env } from "../../../worker/env.ts";
+import { createRaftWorker } from "../../../worker/create-raft-worker.ts";
 import type { Settings } from "../../../worker/settings.ts";
 import type { ClusterPlan } from "../../fuzz/portable/fuzz.ts";
 import type { Reply, SentRequest } from "../../fuzz/portable/request.ts";
@@ -30,14 +29,11 @@ export function settingsOf(name: string): Settings {
 }
 
 /** A new cluster of objects, asked through the Worker in front. */
-export function fuzzedTarget(
-  namespace: Env["RAFT"],
-  run: number,
-  { ids: letters, token }: ClusterPlan,
-): Target {
+export function fuzzedTarget(namespace: object, run: number, { ids: letters, token }: ClusterPlan): Target {
   const ids = namesOf(letters, run, token);
-  const worker = createWorker({ ...settingsOf(ids[0]!), RAFT: namespace });
-  const ask = (request: Request) => worker.fetch(request);
+  const worker = createRaftWorker();
+  const env = { ...settingsOf(ids[0]!), RAFT: namespace };
+  const ask = (request: Request) => worker.fetch(request, env);
   return {
     ids,
     secret: SECRET,

@@ -1,6 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../../../worker/env.ts";
-import { RaftObject } from "../../../worker/raft-object.ts";
+import { RaftObject } from "../../../worker/main.ts";
 import { settingsOf } from "./fuzzed-target.ts";
 
 export * from "../../../worker/main.ts";
@@ -11,7 +10,7 @@ export class PlainObject extends DurableObject {}
 
 /** A node of one of the fuzz's clusters: its name says of which. */
 export class FuzzedObject extends RaftObject {
-  constructor(ctx: DurableObjectState, { FUZZED }: { FUZZED: Env["RAFT"] }) {
+  constructor(ctx: DurableObjectState, { FUZZED }: { FUZZED: object }) {
     super(ctx, { ...settingsOf(ctx.id.name ?? ""), RAFT: FUZZED });
   }
 }

@@ -1,0 +1,220 @@
+import { RaftLiteError } from "../shared/errors.ts";
+import { webHost } from "../shared/http/host.ts";
+import { problemReply } from "../shared/http/problem.ts";
+import type { EmbeddedNode } from "../shared/node/embedded-node.ts";
+import type { ExchangeBody, TransportReply } from "../shared/node/ports.ts";
+import type { StateMachine } from "../shared/node/state-machine.ts";
+import { Addresses } from "./addresses.ts";
+import { chaosRoutes } from "./chaos.ts";
+import { badConfiguration } from "./config.ts";
+import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS } from "./defaults.ts";
+import { drain } from "./drain.ts";
+import { LEADER_HEADER, NOT_RUNNING_HEADER, PATH_HEADER } from "./headers.ts";
+import type { Environment } from "./load-environment.ts";
+import { loadEnvironment } from "./load-environment.ts";
+import { PeerTransport, wholeBuffer } from "./peer-transport.ts";
+import type { ObjectState } from "./platform.ts";
+import type { ProgramRoutes } from "./running-node.ts";
+import { errorLine, RunningNode } from "./running-node.ts";
+
+/** In the object's key-value storage: the node is to stay stopped, whoever calls. */
+const STOPPED = "stopped";
+
+/** How the object's class was made (create-raft-object.ts). */
+export interface ObjectNodeOptions<Machine extends StateMachine> {
+  readonly binding: string;
+  readonly createMachine: () => Machine;
+  readonly fetch: ProgramRoutes<Machine> | undefined;
+}
+
+/** A node as the whole content of a Durable Object: the name by which the namespace gives the object is its id. */
+export class ObjectNode<Machine extends StateMachine> {
+  readonly #state: ObjectState;
+  readonly #options: ObjectNodeOptions<Machine>;
+  #running: RunningNode<Machine> | null = null;
+  /** Why the node does not run. */
+  #refusal: RaftLiteError | null = null;
+  #environment: Environment | null = null;
+  #chaos: ((request: Request) => Promise<Response | null>) | null = null;
+
+  constructor(state: ObjectState, env: object, options: ObjectNodeOptions<Machine>) {
+    this.#state = state;
+    this.#options = options;
+    // Nothing is delivered before what the node promised is in memory again.
+    void state.blockConcurrencyWhile(() => this.#restore(env));
+  }
+
+  async #restore(env: object): Promise<void> {
+    const environment = missingSql(this.#state) ?? loadEnvironment(env, this.#options.binding);
+    if (environment instanceof RaftLiteError) {
+      this.#refusal = environment;
+      return;
+    }
+    this.#environment = environment;
+    const { config } = environment;
+    if (config.chaos) {
+      this.#chaos = chaosRoutes(config, {
+        stop: () => this.#stop(),
+        start: () => this.#start(),
+        crash: () => this.#crash(),
+      });
+    }
+    if (config.chaos && this.#state.storage.kv.get(STOPPED) === true) this.#refusal = stoppedError(this.#id);
+    else await this.#open(environment);
+  }
+
+  get #id(): string {
+    return this.#state.id.name ?? "";
+  }
+
+  /** The node as the program around it has it. Throws why it does not run. */
+  get embedded(): EmbeddedNode<Machine> {
+    if (this.#running === null) throw this.#reason();
+    return this.#running.embedded;
+  }
+
+  #reason(): RaftLiteError {
+    return this.#refusal ?? failedError(this.#id);
+  }
+
+  async #open(environment: Environment): Promise<void> {
+    const id = this.#id;
+    const { config } = environment;
+    const { createMachine, fetch } = this.#options;
+    const { storage } = this.#state;
+    try {
+      if (!config.nodes.some((node) => node.id === id && node.url === null)) {
+        throw new RaftLiteError("unknown-node", `RAFT_NODES has no object of the name "${id}"`, {
+          status: 404,
+        });
+      }
+      this.#running = await RunningNode.open({
+        id,
+        config,
+        addresses: new Addresses(config),
+        storage,
+        transport: this.#transport(environment),
+        stateMachine: createMachine(),
+        fetch,
+        onFatal: (error) => this.#fail(error),
+      });
+      this.#refusal = null;
+      await this.#armBackstop();
+    } catch (error) {
+      console.error(`[Node ${id}] ${errorLine(error)}`);
+      this.#refusal = error instanceof RaftLiteError ? error : failedError(id);
+    }
+  }
+
+  #transport({ config, objects }: Environment): PeerTransport {
+    return new PeerTransport({
+      addresses: new Addresses(config),
+      secret: config.secret,
+      stubOf: (id) => {
+        const locationHint = config.nodes.find((node) => node.id === id)?.location ?? undefined;
+        const retry = { maxRetries: 0 };
+        return objects.getByName(id, locationHint === undefined ? { retry } : { retry, locationHint });
+      },
+    });
+  }
+
+  /** The storage failed, or a rule of Raft did not hold: the memory goes, and the next event begins from the storage. */
+  #fail(error: unknown): void {
+    console.error(`[Node ${this.#id}] ${errorLine(error)}`);
+    this.#running = null;
+    this.#refusal = failedError(this.#id);
+    this.#state.abort("the node has failed");
+  }
+
+  /** One alarm wakes an object that was evicted; while it is pending there is nothing to write. */
+  async #armBackstop(): Promise<void> {
+    if ((await this.#state.storage.getAlarm()) !== null) return;
+    await this.#state.storage.setAlarm(Date.now() + BACKSTOP_MS);
+  }
+
+  /** Whatever woke the object, the constructor has started the node; the alarm has only to see to the next one. */
+  async alarm(): Promise<void> {
+    if (this.#running !== null) await this.#armBackstop();
+  }
+
+  /** For the other objects. Nobody outside can call it. */
+  async exchange(body: ExchangeBody): Promise<TransportReply | null> {
+    if (this.#running === null) return null;
+    const reply = await this.#running.node.exchange(body);
+    return { status: reply.status, body: wholeBuffer(reply.body) };
+  }
+
+  /** For clients, by the Worker in front, which has taken the node's name off the path. */
+  async fetch(request: Request): Promise<Response> {
+    const reply = (await this.#chaos?.(request)) ?? (await this.#answer(request));
+    await drain(request);
+    const leader = this.#running?.leader ?? null;
+    if (leader !== null) reply.headers.set(LEADER_HEADER, leader);
+    return reply;
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    if (this.#running !== null) {
+      return await this.#running.handle(request, request.headers.get(PATH_HEADER) ?? "");
+    }
+    const reply = problemReply(webHost, this.#reason());
+    reply.headers.set(NOT_RUNNING_HEADER, "1");
+    return reply;
+  }
+
+  // ---- chaos ----
+
+  async #stop(): Promise<void> {
+    this.#state.storage.kv.put(STOPPED, true);
+    if (this.#running !== null) console.log(`[Node ${this.#id}] Stopped`);
+    this.#running?.node.halt();
+    this.#running = null;
+    this.#refusal = stoppedError(this.#id);
+    // There is nothing to wake it for.
+    await this.#state.storage.deleteAlarm();
+    await this.#state.storage.sync();
+  }
+
+  async #start(): Promise<void> {
+    this.#state.storage.kv.delete(STOPPED);
+    const environment = this.#environment;
+    if (this.#running !== null || environment === null) return;
+    await this.#state.blockConcurrencyWhile(async () => {
+      if (this.#running === null) await this.#open(environment);
+    });
+    await this.#state.storage.sync();
+  }
+
+  async #crash(): Promise<void> {
+    if (this.#running !== null) await this.#state.storage.setAlarm(Date.now() + CRASH_RETURN_MS);
+    await this.#state.storage.sync();
+    setTimeout(() => this.#state.abort("crashed as asked for by chaos/crash"), CRASH_DELAY_MS);
+  }
+}
+
+/** What is wrong where the class has no SQL: there, too, its objects have a storage, with methods that throw. */
+function missingSql({ storage }: ObjectState): RaftLiteError | null {
+  try {
+    storage.sql.exec("SELECT 1").toArray();
+    return null;
+  } catch (error) {
+    // Whatever else it is, opening the log will meet it.
+    if (!/SQL is not enabled/.test(String(error))) return null;
+    const problem = badConfiguration(
+      "the class of the objects has no SQL: name it in new_sqlite_classes under [[migrations]] in wrangler.toml, not in " +
+        "new_classes; one that was deployed without must be deployed under another name",
+    );
+    console.error(`raft-lite: ${problem.message}`);
+    return problem;
+  }
+}
+
+function stoppedError(id: string): RaftLiteError {
+  const message = `node ${id} is stopped, until POST /${id}/chaos/start`;
+  return new RaftLiteError("stopped", message, { status: 503, details: { outcome: "none" } });
+}
+
+function failedError(id: string): RaftLiteError {
+  const message = `node ${id} could not be started; the log says why`;
+  return new RaftLiteError("failed", message, { status: 503, details: { outcome: "none" } });
+}
