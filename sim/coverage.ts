@@ -32,6 +32,7 @@ export const mustOccur: readonly string[] = [
   "silences",
   "silent clusters",
   "evictions",
+  "quiet nodes cut off",
   "crashes with unsynced writes",
   "failed nodes",
   "elections",
