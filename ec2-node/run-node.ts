@@ -6,6 +6,7 @@ import { RaftNode } from "../shared/node/node.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
 import type { Clock } from "../shared/node/ports.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { ElectionPriority } from "../shared/raft/core.ts";
 import { KeyValueStore } from "../shared/store/key-value-store.ts";
 import { packageVersion } from "./cli/version.ts";
 import { FlightRecorder } from "./flight-recorder.ts";
@@ -35,6 +36,9 @@ export interface NodeSettings {
   /** Base URL that wins over the one by which the peers' lists reach this node. */
   readonly advertise: string | null;
   readonly timings: Timings;
+  /** A cluster that this node leads falls silent after so long without work; 0: never. */
+  readonly quiesceAfterMs: number;
+  readonly electionPriority: ElectionPriority;
   /** Guards the nodes' own routes. */
   readonly secret: string | null;
   /** Guards the clients' routes. */
@@ -86,6 +90,8 @@ export async function runNode(settings: NodeSettings, parts: NodeParts): Promise
       advertise: settings.advertise,
       fallbackAddress: () => url,
       timings: settings.timings,
+      limits: { quiesceAfterMs: settings.quiesceAfterMs },
+      electionPriority: settings.electionPriority,
       storage,
       stateMachine,
       host,

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { LONGEST_QUIESCE_AFTER_MS, readElectionPriority } from "../shared/config/participation.ts";
 import { chooseTimings, LONGEST_HEARTBEAT_MS, LONGEST_MS } from "../shared/config/timings.ts";
 import { usageError } from "../shared/config/usage-error.ts";
 import { checkCredential } from "../shared/http/auth.ts";
@@ -8,6 +9,7 @@ import { defaultTimings, MIN_HEARTBEATS_PER_ELECTION_TIMEOUT } from "../shared/n
 import type { EmbeddedNode } from "../shared/node/embedded-node.ts";
 import type { NodeEventSink } from "../shared/node/events.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
+import type { ElectionPriority } from "../shared/raft/core.ts";
 import type { KeyValueStore } from "../shared/store/key-value-store.ts";
 import { ownAddresses, readHost, readUrl } from "./cli/node-options.ts";
 import { parsePeers } from "./cli/peers.ts";
@@ -37,6 +39,13 @@ export interface StartNodeOptions<Machine extends StateMachine = KeyValueStore> 
   readonly advertise?: string | undefined;
   /** Whatever is left out follows from the rest, or is as in `defaultTimings`. The two of an election go together. */
   readonly timings?: Partial<Timings> | undefined;
+  /**
+   * Milliseconds: a cluster that this node leads falls silent when nothing was proposed or read for so long, and wakes
+   * with the next request. 0, and left out: never.
+   */
+  readonly quiesceAfterMs?: number | undefined;
+  /** `low`: this node leads only where no other can, and hands over as soon as one can. `normal` unless given. */
+  readonly electionPriority?: ElectionPriority | undefined;
   /** Where the node records what it does, for `raft-lite verify`: `trace` in `dataDir` unless given; false: nowhere. */
   readonly trace?: string | false | undefined;
   /** The cluster's secret: without it nobody speaks on the nodes' routes. */
@@ -102,6 +111,8 @@ export function readStartNodeOptions(
     traceDirectory: trace === false ? null : trace,
     advertise,
     timings: readTimings(options.timings ?? {}),
+    quiesceAfterMs: whole("quiesceAfterMs", options.quiesceAfterMs ?? 0, 0, LONGEST_QUIESCE_AFTER_MS),
+    electionPriority: readElectionPriority("electionPriority", options.electionPriority ?? "normal"),
     secret: secret ?? null,
     token: token ?? null,
   };

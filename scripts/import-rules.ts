@@ -57,7 +57,7 @@ const ROOMS: readonly Room[] = [
     packages: ["itty-router"],
   },
   // What people type or set, checked: the same words and limits at every host.
-  { path: "shared/config", arrows: open("shared/node"), packages: [] },
+  { path: "shared/config", arrows: open("shared/node", "shared/raft"), packages: [] },
   // A client is loaded where no server is: it knows the routes by what docs/client.md says of them.
   { path: "shared/client", arrows: [], packages: [] },
   // What is left of shared/: the leaves. (A new folder of it needs a line of its own here.)

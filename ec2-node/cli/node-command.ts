@@ -9,7 +9,7 @@ export function nodeCommand(): Command {
     .description("run one node of a cluster")
     .usage(
       "--id ID [--port 8000] [--peers LIST] [--host 0.0.0.0] [--data-dir DIR] [--advertise URL] [--heartbeat MS] " +
-        "[--election-timeout MIN-MAX] [--lab-timing] [--secret-file FILE] [--token-file FILE] [--trace DIR|off] [--verbose] [--log text|json]",
+        "[--election-timeout MIN-MAX] [--lab-timing] [--quiesce-after MS] [--election-priority normal|low] [--secret-file FILE] [--token-file FILE] [--trace DIR|off] [--verbose] [--log text|json]",
     )
     .requiredOption("--id <id>", "name of the node: A-Z a-z 0-9 _ -, at most 32")
     .option("--port <port>", "port to listen on", String(DEFAULT_PORT))
@@ -27,6 +27,11 @@ export function nodeCommand(): Command {
     .option("--heartbeat <ms>", "pause between the leader's heartbeats (default: 100)")
     .option("--election-timeout <min-max>", "silence in ms before an election (default: 500-1000)")
     .option("--lab-timing", "the handout's timing: heartbeat 50, election timeout 150-300")
+    .option(
+      "--quiesce-after <ms>",
+      "let a cluster led here fall silent after so long without work (default: off)",
+    )
+    .option("--election-priority <priority>", "low: lead only where no other can (default: normal)")
     .option("--secret-file <file>", "the cluster's secret, asked for on the nodes' routes (or RAFT_SECRET)")
     .option("--token-file <file>", "a token, asked for on the clients' routes")
     .option(

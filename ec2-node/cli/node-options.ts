@@ -2,6 +2,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { baseUrl } from "../../shared/config/base-url.ts";
 import { wholeNumber } from "../../shared/config/numbers.ts";
+import { readElectionPriority, readQuiesceAfter } from "../../shared/config/participation.ts";
 import type { TimingFlags } from "../../shared/config/timings.ts";
 import { readTimings } from "../../shared/config/timings.ts";
 import { usageError } from "../../shared/config/usage-error.ts";
@@ -21,6 +22,8 @@ export interface NodeFlags extends TimingFlags {
   readonly dataDir?: string | undefined;
   readonly trace?: string | undefined;
   readonly advertise?: string | undefined;
+  readonly quiesceAfter?: string | undefined;
+  readonly electionPriority?: string | undefined;
   readonly secretFile?: string | undefined;
   readonly tokenFile?: string | undefined;
   readonly verbose?: boolean | undefined;
@@ -56,6 +59,8 @@ export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: 
     traceDirectory: readTrace(flags.trace, join(dataDirectory, TRACE_DIRECTORY)),
     advertise,
     timings: readTimings(flags),
+    quiesceAfterMs: readQuiesceAfter("--quiesce-after", flags.quiesceAfter ?? "off"),
+    electionPriority: readElectionPriority("--election-priority", flags.electionPriority ?? "normal"),
     secret: readSecret(flags.secretFile, env.RAFT_SECRET),
     token: flags.tokenFile === undefined ? null : readSecretFile("--token-file", flags.tokenFile),
     verbose: flags.verbose ?? false,

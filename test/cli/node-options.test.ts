@@ -34,6 +34,8 @@ test("the lab's command line says all there is to say", () => {
     traceDirectory: join(".raft-lite", "A", "trace"),
     advertise: null,
     timings: { heartbeatMs: 100, electionTimeoutMinMs: 500, electionTimeoutMaxMs: 1000 },
+    quiesceAfterMs: 0,
+    electionPriority: "normal",
     secret: null,
     token: null,
     verbose: false,
@@ -69,6 +71,14 @@ describe("timings", () => {
   ])("%s", (_name, changes, expected) => {
     expect(timings(changes)).toEqual(expected);
   });
+});
+
+test("falls silent and gives way only where it is told to", () => {
+  expect(read({ quiesceAfter: "10000", electionPriority: "low" })).toMatchObject({
+    quiesceAfterMs: 10_000,
+    electionPriority: "low",
+  });
+  expect(read({ quiesceAfter: "off" }).quiesceAfterMs).toBe(0);
 });
 
 describe("a secret", () => {
@@ -124,6 +134,12 @@ describe("wrong flags are wrong usage, in one line that names the flag", () => {
     ["--election-timeout", { electionTimeout: "1-2" }],
     ["--election-timeout", { electionTimeout: "-500-1000" }],
     ["--election-timeout", { electionTimeout: "500-1000", heartbeat: "167" }],
+    ["--quiesce-after", { quiesceAfter: "" }],
+    ["--quiesce-after", { quiesceAfter: "0" }],
+    ["--quiesce-after", { quiesceAfter: "10s" }],
+    ["--quiesce-after", { quiesceAfter: "86400001" }],
+    ["--election-priority", { electionPriority: "" }],
+    ["--election-priority", { electionPriority: "LOW" }],
     ["--log", { log: "xml" }],
     ["--data-dir", { dataDir: "" }],
     ["--trace", { trace: "" }],
