@@ -51,6 +51,7 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/worker/**/*.test.ts"],
+          setupFiles: ["test/worker/support/silence-at-end.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
