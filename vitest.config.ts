@@ -43,6 +43,7 @@ export default defineConfig({
               durableObjects: {
                 PLAIN: { className: "PlainObject", useSQLite: true },
                 FUZZED: { className: "FuzzedObject", useSQLite: true },
+                FAULTY: { className: "FaultyObject", useSQLite: true },
               },
             },
           }),

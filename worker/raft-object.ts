@@ -6,9 +6,10 @@ import type { ExchangeBody, TransportReply } from "../shared/node/ports.ts";
 import { Addresses } from "./addresses.ts";
 import { chaosRoutes } from "./chaos.ts";
 import type { Config } from "./config.ts";
-import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS } from "./defaults.ts";
+import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS, HOLD_BACK_MS } from "./defaults.ts";
 import { drain } from "./drain.ts";
 import type { Env } from "./env.ts";
+import { failures } from "./failures.ts";
 import { LEADER_HEADER, NOT_RUNNING_HEADER } from "./headers.ts";
 import { loadConfig } from "./load-config.ts";
 import type { PeerObject } from "./peer-transport.ts";
@@ -23,12 +24,14 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
   #running: RunningNode | null = null;
   /** Why the node does not run. */
   #refusal: RaftLiteError | null = null;
+  /** The node is being opened. */
+  #opening: Promise<void> | null = null;
   #config: Config | null = null;
   #chaos: ((request: Request) => Promise<Response | null>) | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    // Nothing is delivered before what the node promised is in memory again.
+    // Nothing is taken in before what the node promised is in memory again.
     ctx.blockConcurrencyWhile(() => this.#restore());
   }
 
@@ -46,36 +49,84 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
         crash: () => this.#crash(),
       });
     }
-    if (config.chaos && this.ctx.storage.kv.get(STOPPED) === true) this.#refusal = stoppedError(this.#id);
-    else await this.#open(config);
+    await this.#openSoon();
   }
 
   get #id(): string {
     return this.ctx.id.name ?? "";
   }
 
-  async #open(config: Config): Promise<void> {
+  /** By which its failures are remembered: names are unique within a namespace alone. */
+  get #key(): string {
+    return this.ctx.id.toString();
+  }
+
+  /** Why the node must not run now, whatever becomes of it later; null when it may. */
+  #obstacle(): RaftLiteError | null {
+    const config = this.#config;
+    // What is wrong with the configuration is not mended as long as this object lives.
+    if (config === null) return this.#refusal;
     const id = this.#id;
+    if (!config.nodes.some((node) => node.id === id && node.url === null)) {
+      const message = `RAFT_NODES has no object of the name "${id}"`;
+      return new RaftLiteError("unknown-node", message, { status: 404 });
+    }
+    if (config.chaos && this.ctx.storage.kv.get(STOPPED) === true) return stoppedError(id);
+    return failures.refusal(this.#key, Date.now());
+  }
+
+  /**
+   * Opens the node unless something is in the way. To be called with events held back: it resolves when the node runs,
+   * or is known not to, or it has taken so long that the callers must be told.
+   */
+  async #openSoon(): Promise<void> {
+    if (this.#running !== null || this.#opening !== null || this.#config === null) return;
+    this.#refusal = this.#obstacle();
+    if (this.#refusal !== null) return;
+    this.#refusal = openingError(this.#id);
+    this.#opening = this.#open(this.#config).finally(() => {
+      this.#opening = null;
+    });
+    await within(HOLD_BACK_MS, this.#opening);
+  }
+
+  /** A node that has failed is opened again, at the first event after its rest. */
+  async #wake(): Promise<void> {
+    if (this.#opening !== null || this.#obstacle() !== null) return;
+    await this.ctx.blockConcurrencyWhile(() => this.#openSoon());
+  }
+
+  /** Never rejects. */
+  async #open(config: Config): Promise<void> {
     try {
-      if (!config.nodes.some((node) => node.id === id && node.url === null)) {
-        throw new RaftLiteError("unknown-node", `RAFT_NODES has no object of the name "${id}"`, {
-          status: 404,
-        });
-      }
-      this.#running = await RunningNode.open({
-        id,
+      const running = await RunningNode.open({
+        id: this.#id,
         config,
         addresses: new Addresses(config),
         storage: this.ctx.storage,
         transport: this.#transport(config),
         onFatal: (error) => this.#fail(error),
       });
-      this.#refusal = null;
+      // It may have been stopped in the meantime.
+      this.#refusal = this.#obstacle();
+      if (this.#refusal !== null) return;
+      this.#running = running;
+      running.start();
+    } catch (error) {
+      this.#refusal = this.#recordFailure(error);
+    }
+    try {
       await this.#armBackstop();
     } catch (error) {
-      console.error(`[Node ${id}] ${errorLine(error)}`);
-      this.#refusal = error instanceof RaftLiteError ? error : failedError(id);
+      if (this.#running !== null) this.#fail(error);
     }
+  }
+
+  #recordFailure(error: unknown): RaftLiteError {
+    const refusal = error instanceof RaftLiteError ? error : failedError(this.#id);
+    const restMs = failures.record(this.#key, refusal, Date.now());
+    console.error(`[Node ${this.#id}] ${errorLine(error)} (next attempt in ${restMs / 1000} s)`);
+    return refusal;
   }
 
   #transport(config: Config): PeerTransport {
@@ -90,11 +141,10 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
     });
   }
 
-  /** The storage failed, or a rule of Raft did not hold: the memory goes, and the next event begins from the storage. */
+  /** The storage failed, or a rule of Raft did not hold: the memory goes, and after a rest all begins from the storage. */
   #fail(error: unknown): void {
-    console.error(`[Node ${this.#id}] ${errorLine(error)}`);
     this.#running = null;
-    this.#refusal = failedError(this.#id);
+    this.#refusal = this.#recordFailure(error);
     this.ctx.abort("the node has failed");
   }
 
@@ -106,11 +156,15 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
 
   /** Whatever woke the object, the constructor has started the node; the alarm has only to see to the next one. */
   override async alarm(): Promise<void> {
-    if (this.#running !== null) await this.#armBackstop();
+    await this.#wake();
+    const rest = failures.refusal(this.#key, Date.now());
+    const isResting = rest !== null && this.#obstacle() === rest;
+    if (this.#running !== null || this.#opening !== null || isResting) await this.#armBackstop();
   }
 
   /** For the other objects. Nobody outside can call it. */
   async exchange(body: ExchangeBody): Promise<TransportReply | null> {
+    if (this.#running === null) await this.#wake();
     if (this.#running === null) return null;
     const reply = await this.#running.node.exchange(body);
     return { status: reply.status, body: wholeBuffer(reply.body) };
@@ -126,6 +180,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
   }
 
   async #answer(request: Request): Promise<Response> {
+    if (this.#running === null) await this.#wake();
     if (this.#running !== null) return await this.#running.handle(request);
     const reply = problemReply(webHost, this.#refusal ?? failedError(this.#id));
     reply.headers.set(NOT_RUNNING_HEADER, "1");
@@ -147,11 +202,9 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
 
   async #start(): Promise<void> {
     this.ctx.storage.kv.delete(STOPPED);
-    const config = this.#config;
-    if (this.#running !== null || config === null) return;
-    await this.ctx.blockConcurrencyWhile(async () => {
-      if (this.#running === null) await this.#open(config);
-    });
+    // Whoever asks for it does not want to wait until it has rested.
+    failures.forget(this.#key);
+    await this.ctx.blockConcurrencyWhile(() => this.#openSoon());
     await this.ctx.storage.sync();
   }
 
@@ -167,7 +220,20 @@ function stoppedError(id: string): RaftLiteError {
   return new RaftLiteError("stopped", message, { status: 503, details: { outcome: "none" } });
 }
 
+function openingError(id: string): RaftLiteError {
+  const message = `node ${id} is reading its log; ask again in some seconds`;
+  return new RaftLiteError("opening", message, { status: 503, details: { outcome: "none" } });
+}
+
 function failedError(id: string): RaftLiteError {
-  const message = `node ${id} could not be started; the log says why`;
+  const message = `node ${id} has failed, and tries again by itself; the log says why`;
   return new RaftLiteError("failed", message, { status: 503, details: { outcome: "none" } });
+}
+
+/** Resolves when `work` has ended, or after so many milliseconds. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const { promise: limit, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, limitMs);
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
 }
