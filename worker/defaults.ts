@@ -51,5 +51,7 @@ export const PARTS_PER_TURN = 8;
 export const FIRST_REST_MS = 1_000;
 /** Each attempt verifies the whole log. */
 export const LONGEST_REST_MS = 60_000;
+/** An object that dies sooner after its node was opened than this has failed; one that was idle would live longer. */
+export const STABLE_AFTER_MS = 10_000;
 /** Whoever has gone without a failure for so long begins with the first rest again. */
 export const FORGET_FAILURES_MS = 10 * LONGEST_REST_MS;

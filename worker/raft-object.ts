@@ -49,7 +49,16 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
         crash: () => this.#crash(),
       });
     }
+    this.#askAboutThePast();
     await this.#openSoon();
+  }
+
+  #askAboutThePast(): void {
+    const restMs = failures.reborn(this.#key, failedError(this.#id), Date.now());
+    if (restMs === null) return;
+    const message =
+      "the object died without a word, over opening its node or soon after: is its storage full?";
+    console.error(`[Node ${this.#id}] ${message} ${nextAttempt(restMs)}`);
   }
 
   get #id(): string {
@@ -84,6 +93,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
     this.#refusal = this.#obstacle();
     if (this.#refusal !== null) return;
     this.#refusal = openingError(this.#id);
+    failures.opening(this.#key, Date.now());
     this.#opening = this.#open(this.#config).finally(() => {
       this.#opening = null;
     });
@@ -111,6 +121,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
       this.#refusal = this.#obstacle();
       if (this.#refusal !== null) return;
       this.#running = running;
+      failures.running(this.#key, Date.now());
       running.start();
     } catch (error) {
       this.#refusal = this.#recordFailure(error);
@@ -125,7 +136,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
   #recordFailure(error: unknown): RaftLiteError {
     const refusal = error instanceof RaftLiteError ? error : failedError(this.#id);
     const restMs = failures.record(this.#key, refusal, Date.now());
-    console.error(`[Node ${this.#id}] ${errorLine(error)} (next attempt in ${restMs / 1000} s)`);
+    console.error(`[Node ${this.#id}] ${errorLine(error)} ${nextAttempt(restMs)}`);
     return refusal;
   }
 
@@ -195,6 +206,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
     this.#running?.node.halt();
     this.#running = null;
     this.#refusal = stoppedError(this.#id);
+    failures.forget(this.#key);
     // There is nothing to wake it for.
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.sync();
@@ -211,6 +223,7 @@ export class RaftObject extends DurableObject<Env> implements PeerObject {
   async #crash(): Promise<void> {
     if (this.#running !== null) await this.ctx.storage.setAlarm(Date.now() + CRASH_RETURN_MS);
     await this.ctx.storage.sync();
+    failures.forget(this.#key);
     setTimeout(() => this.ctx.abort("crashed as asked for by chaos/crash"), CRASH_DELAY_MS);
   }
 }
@@ -228,6 +241,10 @@ function openingError(id: string): RaftLiteError {
 function failedError(id: string): RaftLiteError {
   const message = `node ${id} has failed, and tries again by itself; the log says why`;
   return new RaftLiteError("failed", message, { status: 503, details: { outcome: "none" } });
+}
+
+function nextAttempt(restMs: number): string {
+  return `(next attempt in ${restMs / 1000} s)`;
 }
 
 /** Resolves when `work` has ended, or after so many milliseconds. */

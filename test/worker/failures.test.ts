@@ -1,7 +1,12 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
-import { FIRST_REST_MS, FORGET_FAILURES_MS, LONGEST_REST_MS } from "../../worker/defaults.ts";
+import {
+  FIRST_REST_MS,
+  FORGET_FAILURES_MS,
+  LONGEST_REST_MS,
+  STABLE_AFTER_MS,
+} from "../../worker/defaults.ts";
 import { Failures } from "../../worker/failures.ts";
 import { ORIGIN, testEnv, until } from "./support/cluster.ts";
 import { faultsOf } from "./support/faulty-object.ts";
@@ -36,6 +41,34 @@ describe("a node that has failed", () => {
     const failures = new Failures();
     failures.record("A", why, 3_600_000);
     expect(failures.refusal("A", 0)).toBeNull();
+  });
+
+  it.each(["opening", "running"] as const)("and died without a word while %s is forgiven once", (state) => {
+    const failures = new Failures();
+    let now = 1_000_000;
+    expect(failures.reborn("A", why, now)).toBeNull();
+    failures[state]("A", now);
+    expect(failures.reborn("A", why, now)).toBeNull();
+    expect(failures.refusal("A", now)).toBeNull();
+    for (const rest of [2 * FIRST_REST_MS, 4 * FIRST_REST_MS]) {
+      failures[state]("A", now);
+      expect(failures.reborn("A", why, ++now)).toBe(rest);
+      // Made anew once more while it rests: that is no other failure.
+      expect(failures.reborn("A", why, now)).toBeNull();
+      expect(failures.refusal("A", now + rest - 1)).toBe(why);
+      now += rest;
+      expect(failures.refusal("A", now)).toBeNull();
+    }
+  });
+
+  it("may lose its memory when it has run for a while", () => {
+    const failures = new Failures();
+    for (let now = 0, time = 0; time < 5; time++) {
+      failures.running("A", now);
+      now += STABLE_AFTER_MS;
+      expect(failures.reborn("A", why, now)).toBeNull();
+      expect(failures.refusal("A", now)).toBeNull();
+    }
   });
 });
 
@@ -106,6 +139,19 @@ describe("an object", () => {
     });
     faults.failing = null;
     await answers("full");
+  });
+
+  it("that is killed over its opening, without a word, is not opened again and again", async () => {
+    const faults = faultsOf("killed");
+    faults.isKilledBySync = true;
+    const calls = await hammer("killed", 2.5 * FIRST_REST_MS);
+    expect(calls).toBeGreaterThan(10);
+    // The first time, once more because that may happen to anybody, and after a rest of twice the shortest.
+    expect(faults.openings).toBeGreaterThanOrEqual(2);
+    expect(faults.openings).toBeLessThanOrEqual(3);
+    expect(await put("killed")).toMatchObject({ code: "failed", outcome: "none" });
+    faults.isKilledBySync = false;
+    await answers("killed");
   });
 
   it("whose rest somebody does not want to wait for is started at once", async () => {

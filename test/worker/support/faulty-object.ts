@@ -7,6 +7,8 @@ interface Faults {
   failing: RegExp | null;
   /** What `sync` waits for. */
   syncing: Promise<void> | null;
+  /** As the platform does when a write does not reach the disk. */
+  isKilledBySync: boolean;
   /** How often the object has begun to open its node. */
   openings: number;
 }
@@ -15,7 +17,7 @@ const faults = new Map<string, Faults>();
 
 /** Of the object of that name. Tests run beside the objects, and change it. */
 export function faultsOf(name: string): Faults {
-  const found = faults.get(name) ?? { failing: null, syncing: null, openings: 0 };
+  const found = faults.get(name) ?? { failing: null, syncing: null, isKilledBySync: false, openings: 0 };
   faults.set(name, found);
   return found;
 }
@@ -33,6 +35,7 @@ function faulty(ctx: DurableObjectState): DurableObjectState {
   };
   const sync = async () => {
     await state.syncing;
+    if (state.isKilledBySync) ctx.abort("a write did not reach the disk");
     await plain.sync();
   };
   Object.defineProperty(sql, "exec", { value: exec });
