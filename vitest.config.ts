@@ -43,6 +43,7 @@ export default defineConfig({
               durableObjects: {
                 PLAIN: { className: "PlainObject", useSQLite: true },
                 FUZZED: { className: "FuzzedObject", useSQLite: true },
+                FAULTY: { className: "FaultyObject", useSQLite: true },
               },
             },
           }),
@@ -51,6 +52,7 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/worker/**/*.test.ts"],
+          setupFiles: ["test/worker/support/silence-at-end.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -37,3 +37,24 @@ export const CRASH_RETURN_MS = 500;
 
 /** So long a crash waits for its own answer to leave. */
 export const CRASH_DELAY_MS = 50;
+
+/**
+ * Events are held back so long at most while a node is opened: nearly every log is verified by then, and whoever called
+ * first gets an answer. The platform ends an object that holds them back for 30 s, and callers give up before.
+ */
+export const HOLD_BACK_MS = 5_000;
+
+/**
+ * Of the log some 500 entries are verified at a time, which takes some milliseconds; after so many times others have
+ * their turn. Each turn given away costs a timer.
+ */
+export const PARTS_PER_TURN = 8;
+
+/** A node that has failed rests before it is opened again: so long the first time, and twice as long each further time. */
+export const FIRST_REST_MS = 1_000;
+/** Each attempt verifies the whole log. */
+export const LONGEST_REST_MS = 60_000;
+/** An object that dies sooner after its node was opened than this has failed; one that was idle would live longer. */
+export const STABLE_AFTER_MS = 10_000;
+/** Whoever has gone without a failure for so long begins with the first rest again. */
+export const FORGET_FAILURES_MS = 10 * LONGEST_REST_MS;

@@ -7,8 +7,9 @@ import type { StateMachine } from "../shared/node/state-machine.ts";
 import { Addresses } from "./addresses.ts";
 import { chaosRoutes } from "./chaos.ts";
 import { badConfiguration } from "./config.ts";
-import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS } from "./defaults.ts";
+import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS, HOLD_BACK_MS } from "./defaults.ts";
 import { drain } from "./drain.ts";
+import { failures } from "./failures.ts";
 import { LEADER_HEADER, NOT_RUNNING_HEADER, PATH_HEADER } from "./headers.ts";
 import type { Environment } from "./load-environment.ts";
 import { loadEnvironment } from "./load-environment.ts";
@@ -34,13 +35,15 @@ export class ObjectNode<Machine extends StateMachine> {
   #running: RunningNode<Machine> | null = null;
   /** Why the node does not run. */
   #refusal: RaftLiteError | null = null;
+  /** The node is being opened. */
+  #opening: Promise<void> | null = null;
   #environment: Environment | null = null;
   #chaos: ((request: Request) => Promise<Response | null>) | null = null;
 
   constructor(state: ObjectState, env: object, options: ObjectNodeOptions<Machine>) {
     this.#state = state;
     this.#options = options;
-    // Nothing is delivered before what the node promised is in memory again.
+    // Nothing is taken in before what the node promised is in memory again.
     void state.blockConcurrencyWhile(() => this.#restore(env));
   }
 
@@ -59,12 +62,61 @@ export class ObjectNode<Machine extends StateMachine> {
         crash: () => this.#crash(),
       });
     }
-    if (config.chaos && this.#state.storage.kv.get(STOPPED) === true) this.#refusal = stoppedError(this.#id);
-    else await this.#open(environment);
+    this.#askAboutThePast();
+    await this.#openSoon();
+  }
+
+  #askAboutThePast(): void {
+    const restMs = failures.reborn(this.#key, failedError(this.#id), Date.now());
+    if (restMs === null) return;
+    const message =
+      "the object died without a word, over opening its node or soon after: is its storage full?";
+    console.error(`[Node ${this.#id}] ${message} ${nextAttempt(restMs)}`);
   }
 
   get #id(): string {
     return this.#state.id.name ?? "";
+  }
+
+  /** By which its failures are remembered: names are unique within a namespace alone. */
+  get #key(): string {
+    return this.#state.id.toString();
+  }
+
+  /** Why the node must not run now, whatever becomes of it later; null when it may. */
+  #obstacle(): RaftLiteError | null {
+    // What is wrong with the configuration is not mended as long as this object lives.
+    if (this.#environment === null) return this.#refusal;
+    const { config } = this.#environment;
+    const id = this.#id;
+    if (!config.nodes.some((node) => node.id === id && node.url === null)) {
+      const message = `RAFT_NODES has no object of the name "${id}"`;
+      return new RaftLiteError("unknown-node", message, { status: 404 });
+    }
+    if (config.chaos && this.#state.storage.kv.get(STOPPED) === true) return stoppedError(id);
+    return failures.refusal(this.#key, Date.now());
+  }
+
+  /**
+   * Opens the node unless something is in the way. To be called with events held back: it resolves when the node runs,
+   * or is known not to, or it has taken so long that the callers must be told.
+   */
+  async #openSoon(): Promise<void> {
+    if (this.#running !== null || this.#opening !== null || this.#environment === null) return;
+    this.#refusal = this.#obstacle();
+    if (this.#refusal !== null) return;
+    this.#refusal = openingError(this.#id);
+    failures.opening(this.#key, Date.now());
+    this.#opening = this.#open(this.#environment).finally(() => {
+      this.#opening = null;
+    });
+    await within(HOLD_BACK_MS, this.#opening);
+  }
+
+  /** A node that has failed is opened again, at the first event after its rest. */
+  async #wake(): Promise<void> {
+    if (this.#opening !== null || this.#obstacle() !== null) return;
+    await this.#state.blockConcurrencyWhile(() => this.#openSoon());
   }
 
   /** The node as the program around it has it. Throws why it does not run. */
@@ -77,33 +129,42 @@ export class ObjectNode<Machine extends StateMachine> {
     return this.#refusal ?? failedError(this.#id);
   }
 
+  /** Never rejects. */
   async #open(environment: Environment): Promise<void> {
-    const id = this.#id;
     const { config } = environment;
     const { createMachine, fetch } = this.#options;
-    const { storage } = this.#state;
     try {
-      if (!config.nodes.some((node) => node.id === id && node.url === null)) {
-        throw new RaftLiteError("unknown-node", `RAFT_NODES has no object of the name "${id}"`, {
-          status: 404,
-        });
-      }
-      this.#running = await RunningNode.open({
-        id,
+      const running = await RunningNode.open({
+        id: this.#id,
         config,
         addresses: new Addresses(config),
-        storage,
+        storage: this.#state.storage,
         transport: this.#transport(environment),
         stateMachine: createMachine(),
         fetch,
         onFatal: (error) => this.#fail(error),
       });
-      this.#refusal = null;
+      // It may have been stopped in the meantime.
+      this.#refusal = this.#obstacle();
+      if (this.#refusal !== null) return;
+      this.#running = running;
+      failures.running(this.#key, Date.now());
+      running.start();
+    } catch (error) {
+      this.#refusal = this.#recordFailure(error);
+    }
+    try {
       await this.#armBackstop();
     } catch (error) {
-      console.error(`[Node ${id}] ${errorLine(error)}`);
-      this.#refusal = error instanceof RaftLiteError ? error : failedError(id);
+      if (this.#running !== null) this.#fail(error);
     }
+  }
+
+  #recordFailure(error: unknown): RaftLiteError {
+    const refusal = error instanceof RaftLiteError ? error : failedError(this.#id);
+    const restMs = failures.record(this.#key, refusal, Date.now());
+    console.error(`[Node ${this.#id}] ${errorLine(error)} ${nextAttempt(restMs)}`);
+    return refusal;
   }
 
   #transport({ config, objects }: Environment): PeerTransport {
@@ -118,11 +179,10 @@ export class ObjectNode<Machine extends StateMachine> {
     });
   }
 
-  /** The storage failed, or a rule of Raft did not hold: the memory goes, and the next event begins from the storage. */
+  /** The storage failed, or a rule of Raft did not hold: the memory goes, and after a rest all begins from the storage. */
   #fail(error: unknown): void {
-    console.error(`[Node ${this.#id}] ${errorLine(error)}`);
     this.#running = null;
-    this.#refusal = failedError(this.#id);
+    this.#refusal = this.#recordFailure(error);
     this.#state.abort("the node has failed");
   }
 
@@ -134,11 +194,15 @@ export class ObjectNode<Machine extends StateMachine> {
 
   /** Whatever woke the object, the constructor has started the node; the alarm has only to see to the next one. */
   async alarm(): Promise<void> {
-    if (this.#running !== null) await this.#armBackstop();
+    await this.#wake();
+    const rest = failures.refusal(this.#key, Date.now());
+    const isResting = rest !== null && this.#obstacle() === rest;
+    if (this.#running !== null || this.#opening !== null || isResting) await this.#armBackstop();
   }
 
   /** For the other objects. Nobody outside can call it. */
   async exchange(body: ExchangeBody): Promise<TransportReply | null> {
+    if (this.#running === null) await this.#wake();
     if (this.#running === null) return null;
     const reply = await this.#running.node.exchange(body);
     return { status: reply.status, body: wholeBuffer(reply.body) };
@@ -154,6 +218,7 @@ export class ObjectNode<Machine extends StateMachine> {
   }
 
   async #answer(request: Request): Promise<Response> {
+    if (this.#running === null) await this.#wake();
     if (this.#running !== null) {
       return await this.#running.handle(request, request.headers.get(PATH_HEADER) ?? "");
     }
@@ -170,6 +235,7 @@ export class ObjectNode<Machine extends StateMachine> {
     this.#running?.node.halt();
     this.#running = null;
     this.#refusal = stoppedError(this.#id);
+    failures.forget(this.#key);
     // There is nothing to wake it for.
     await this.#state.storage.deleteAlarm();
     await this.#state.storage.sync();
@@ -177,17 +243,16 @@ export class ObjectNode<Machine extends StateMachine> {
 
   async #start(): Promise<void> {
     this.#state.storage.kv.delete(STOPPED);
-    const environment = this.#environment;
-    if (this.#running !== null || environment === null) return;
-    await this.#state.blockConcurrencyWhile(async () => {
-      if (this.#running === null) await this.#open(environment);
-    });
+    // Whoever asks for it does not want to wait until it has rested.
+    failures.forget(this.#key);
+    await this.#state.blockConcurrencyWhile(() => this.#openSoon());
     await this.#state.storage.sync();
   }
 
   async #crash(): Promise<void> {
     if (this.#running !== null) await this.#state.storage.setAlarm(Date.now() + CRASH_RETURN_MS);
     await this.#state.storage.sync();
+    failures.forget(this.#key);
     setTimeout(() => this.#state.abort("crashed as asked for by chaos/crash"), CRASH_DELAY_MS);
   }
 }
@@ -214,7 +279,24 @@ function stoppedError(id: string): RaftLiteError {
   return new RaftLiteError("stopped", message, { status: 503, details: { outcome: "none" } });
 }
 
+function openingError(id: string): RaftLiteError {
+  const message = `node ${id} is reading its log; ask again in some seconds`;
+  return new RaftLiteError("opening", message, { status: 503, details: { outcome: "none" } });
+}
+
 function failedError(id: string): RaftLiteError {
-  const message = `node ${id} could not be started; the log says why`;
+  const message = `node ${id} has failed, and tries again by itself; the log says why`;
   return new RaftLiteError("failed", message, { status: 503, details: { outcome: "none" } });
+}
+
+function nextAttempt(restMs: number): string {
+  return `(next attempt in ${restMs / 1000} s)`;
+}
+
+/** Resolves when `work` has ended, or after so many milliseconds. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const { promise: limit, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, limitMs);
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
 }

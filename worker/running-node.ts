@@ -8,7 +8,7 @@ import type { DurableStorage } from "../shared/storage/port.ts";
 import { KeyValueStore } from "../shared/store/key-value-store.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Config } from "./config.ts";
-import { COMMIT_NOTICE_MS, MAX_WAITING_BYTES } from "./defaults.ts";
+import { COMMIT_NOTICE_MS, MAX_WAITING_BYTES, PARTS_PER_TURN } from "./defaults.ts";
 import { drainingHost } from "./drain.ts";
 import { objectHost } from "./object-host.ts";
 import { presented } from "./presented-node.ts";
@@ -41,15 +41,20 @@ export class RunningNode<Machine extends StateMachine> {
   readonly node: RaftNode;
   readonly embedded: EmbeddedNode<Machine>;
   readonly #parts: RunningNodeParts<Machine>;
+  readonly #announce: () => void;
   readonly #handlers = new Map<string, Handler>();
 
-  private constructor(node: RaftNode, parts: RunningNodeParts<Machine>) {
+  private constructor(node: RaftNode, parts: RunningNodeParts<Machine>, announce: () => void) {
     this.node = node;
     this.embedded = new EmbeddedNode(node, parts.stateMachine);
     this.#parts = parts;
+    this.#announce = announce;
   }
 
-  /** Restores the node from its storage and starts it. Throws what `RaftNode.open` throws. */
+  /**
+   * Restores the node from its storage. A long log is verified in parts, with turns for others in between. Throws what
+   * `RaftNode.open` throws.
+   */
   static async open<Machine extends StateMachine>(
     parts: RunningNodeParts<Machine>,
   ): Promise<RunningNode<Machine>> {
@@ -76,10 +81,17 @@ export class RunningNode<Machine extends StateMachine> {
       onFatal: parts.onFatal,
       limits: { commitNoticeMs: COMMIT_NOTICE_MS, maxUncommittedBytes: 2 * MAX_WAITING_BYTES },
       maxWaitingBytes: MAX_WAITING_BYTES,
+      whileOpening: turnAfter(PARTS_PER_TURN),
     });
-    node.start();
-    lines.report({ now: host.clock.now(), trace: { type: "started", port: null } });
-    return new RunningNode(node, parts);
+    return new RunningNode(node, parts, () => {
+      lines.report({ now: host.clock.now(), trace: { type: "started", port: null } });
+    });
+  }
+
+  /** Begins to take part. */
+  start(): void {
+    this.node.start();
+    this.#announce();
   }
 
   /** Id of the leader that this node knows; null when it knows none. */
@@ -113,6 +125,16 @@ export class RunningNode<Machine extends StateMachine> {
     this.#handlers.set(workerUrl, handler);
     return handler;
   }
+}
+
+/** Lets others have their turn each time it has been called so often. */
+function turnAfter(calls: number): () => Promise<void> | undefined {
+  let left = calls;
+  return () => {
+    if (--left > 0) return undefined;
+    left = calls;
+    return new Promise((resolve) => setTimeout(resolve, 0));
+  };
 }
 
 /** An error as one line, for the log. */

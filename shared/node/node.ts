@@ -70,6 +70,11 @@ export interface NodeOptions {
   readonly electionPriority?: ElectionPriority;
   /** The node had fallen silent when it lost its memory (`isQuiet`): it is to stay so until it is needed. */
   readonly quiet?: boolean;
+  /**
+   * Called while the log is verified, every few milliseconds: a host that has others to answer meanwhile gives a promise
+   * that it resolves when they have had their turn. Without it all is verified in one go.
+   */
+  readonly whileOpening?: () => Promise<void> | undefined;
 }
 
 /** Commands and reads that may wait at one node at a time; more are refused with 429. */
@@ -212,7 +217,14 @@ export class RaftNode implements NodeApi {
    */
   static async open(options: NodeOptions): Promise<RaftNode> {
     const mintStoreId = () => mintId(options.host);
-    const log = LogStore.open(options.storage, { id: options.id, mintStoreId });
+    const opening = LogStore.opening(options.storage, { id: options.id, mintStoreId });
+    let step = opening.next();
+    while (!step.done) {
+      const others = options.whileOpening?.();
+      if (others !== undefined) await others;
+      step = opening.next();
+    }
+    const log = step.value;
     const node = new RaftNode(options, log);
     // The number of this start names commands: it must not be used again after a crash.
     await options.storage.sync();

@@ -81,6 +81,18 @@ export class LogStore {
    * `storage-damaged` with the row when anything is not as it was written.
    */
   static open(storage: DurableStorage, identity: StoreIdentity): LogStore {
+    const opening = LogStore.opening(storage, identity);
+    for (;;) {
+      const { done, value } = opening.next();
+      if (done) return value;
+    }
+  }
+
+  /**
+   * The same, step by step: after each part of the log that was verified (some hundred entries, a few milliseconds) the
+   * caller may let others have their turn. Nobody may write to the storage before it has ended.
+   */
+  static *opening(storage: DurableStorage, identity: StoreIdentity): Generator<void, LogStore> {
     const { sql } = storage;
     const tables = existingTables(sql);
     if (tables.size === 0) create(storage, identity);
@@ -97,7 +109,7 @@ export class LogStore {
       );
     }
     const hardState = readHardState(sql);
-    const summary = verifyLog(sql);
+    const summary = yield* verifyLog(sql);
     if (hardState.term < summary.lastTerm) {
       throw damaged(
         "hard_state",
@@ -314,7 +326,7 @@ function create(storage: DurableStorage, identity: StoreIdentity): void {
 }
 
 /** Reads the whole log, in parts that fit in memory. Throws `storage-damaged` with the first row that is not right. */
-function verifyLog(sql: SqlStorage): LogSummary {
+function* verifyLog(sql: SqlStorage): Generator<void, LogSummary> {
   const summary = new LogSummary();
   const { first, last } = readable("entries", "all rows", () =>
     sql.exec<{ first: number | null; last: number | null }>(ENDS).one(),
@@ -331,6 +343,7 @@ function verifyLog(sql: SqlStorage): LogSummary {
       }
       summary.add(entry);
     }
+    yield;
   }
   return summary;
 }

@@ -101,6 +101,24 @@ describe("LogStore.open", () => {
     expect(storage.sql.exec("SELECT * FROM kv").toArray()).toEqual([{ k: 1, v: 2 }]);
   });
 
+  it("can be opened step by step, of which none reads more than a part, and counts its boot in the last", () => {
+    const { storage, log } = openA();
+    for (let first = 1; first <= 3000; first += 500) {
+      const entries = Array.from({ length: 500 }, (_, offset) => command(first + offset, 1));
+      storage.transactionSync(() => log.append(entries));
+    }
+    const before = dump(storage);
+    const opening = LogStore.opening(storage, A);
+    let steps = 0;
+    let step = opening.next();
+    for (; !step.done; step = opening.next()) {
+      expect(dump(storage)).toEqual(before);
+      steps++;
+    }
+    expect(steps).toBeGreaterThanOrEqual(6);
+    expect(step.value).toMatchObject({ lastIndex: 3000, boot: 2 });
+  });
+
   it("reads a log larger than its pages, and large bodies among small", () => {
     const { storage, log } = openA();
     const large = new Uint8Array(3_000_000).fill(7);

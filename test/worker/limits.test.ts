@@ -54,6 +54,22 @@ describe("the largest that a client may send", () => {
   });
 });
 
+it("more commands than an object's memory takes are refused, and carried out when there is room again", async () => {
+  const waiting = "A";
+  for (const id of ids) if (id !== waiting) await post(`/${id}/chaos/stop`, {});
+  const value = "w".repeat(MEBIBYTE - 1000);
+  const commands = Array.from({ length: 12 }, (_, n) =>
+    put(`/${waiting}/v1/kv/crowd/${n}?timeout=60s`, value),
+  );
+  const refused = await Promise.race(commands);
+  expect(refused.status).toBe(429);
+  expect(refused.json<{ code: string }>().code).toBe("overloaded");
+  for (const id of ids) if (id !== waiting) await post(`/${id}/chaos/start`, {});
+  const statuses = (await Promise.all(commands)).map(({ status }) => status).sort();
+  expect(statuses.slice(0, 5)).toEqual([200, 200, 200, 200, 200]);
+  expect(statuses.at(-1)).toBe(429);
+});
+
 describe("what is too large", () => {
   const tooLarge = new Uint8Array(MEBIBYTE + 1);
 

@@ -8,7 +8,7 @@ import { testEnv } from "./support/cluster.ts";
 
 /**
  * The suite of the storage port inside an object, on `ctx.storage` as it is. Nobody can restart an object from within:
- * here a restart finds the same storage, and persistence.test.ts evicts and kills.
+ * here a restart finds the same storage; lab.test.ts evicts and kills.
  */
 describe("ctx.storage", () => {
   for (const [number, check] of storageChecks.entries()) {

@@ -3,13 +3,14 @@ import { expect } from "vitest";
 import type { NodeStatus } from "../../../shared/node/api.ts";
 import type { RaftObject } from "../../../worker/main.ts";
 import type { Settings } from "../../../worker/settings.ts";
-import type { FuzzedObject, PlainObject } from "./main.ts";
+import type { FaultyObject, FuzzedObject, PlainObject } from "./main.ts";
 
 /** Bindings of the tests' own Worker (vitest.config.ts). */
 export interface TestEnv extends Settings {
   readonly RAFT: DurableObjectNamespace<RaftObject>;
   readonly PLAIN: DurableObjectNamespace<PlainObject>;
   readonly FUZZED: DurableObjectNamespace<FuzzedObject>;
+  readonly FAULTY: DurableObjectNamespace<FaultyObject>;
 }
 
 export const testEnv = env as unknown as TestEnv;

@@ -4,6 +4,7 @@ import { settingsOf } from "./fuzzed-target.ts";
 
 export * from "../../../worker/main.ts";
 export { default } from "../../../worker/main.ts";
+export { FaultyObject } from "./faulty-object.ts";
 
 /** An object with nothing in it, for its storage. */
 export class PlainObject extends DurableObject {}
