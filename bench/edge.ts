@@ -107,14 +107,10 @@ async function round(edge: MiniflareEdge, clients: number): Promise<Round> {
 }
 
 function total(counts: Map<string, ObjectCounts>): ObjectCounts {
-  return [...counts.values()].reduce((sum, one) => ({
-    calls: sum.calls + one.calls,
-    callsWithEntries: sum.callsWithEntries + one.callsWithEntries,
-    entries: sum.entries + one.entries,
-    transactions: sum.transactions + one.transactions,
-    rowsWritten: sum.rowsWritten + one.rowsWritten,
-    alarmsSet: sum.alarmsSet + one.alarmsSet,
-  }));
+  return [...counts.values()].reduce((sum, one) => {
+    const names = Object.keys(one) as (keyof ObjectCounts)[];
+    return Object.fromEntries(names.map((name) => [name, sum[name] + one[name]])) as never;
+  });
 }
 
 /** One object calls another, in turn by RPC and by fetch. */

@@ -1,11 +1,13 @@
 import { baseUrl } from "../shared/config/base-url.ts";
+import { readElectionPriority, readQuiesceAfter } from "../shared/config/participation.ts";
 import { parseTimings } from "../shared/config/timings.ts";
 import { RaftLiteError } from "../shared/errors.ts";
 import { checkCredential } from "../shared/http/auth.ts";
 import { nodeIdProblem } from "../shared/ids.ts";
 import type { Timings } from "../shared/node/defaults.ts";
 import { printable } from "../shared/printable.ts";
-import { DEFAULT_NODES, edgeTimings } from "./defaults.ts";
+import type { ElectionPriority } from "../shared/raft/core.ts";
+import { DEFAULT_NODES, edgeTimings, QUIESCE_AFTER_MS } from "./defaults.ts";
 import type { Settings } from "./settings.ts";
 
 /** A member of the cluster: an object of this Worker, or a node elsewhere. */
@@ -21,6 +23,10 @@ export interface ConfiguredNode {
 export interface Config {
   readonly nodes: readonly ConfiguredNode[];
   readonly timings: Timings;
+  /** A cluster led from here falls silent after so many milliseconds without work; 0: never. */
+  readonly quiesceAfterMs: number;
+  /** Of the objects. */
+  readonly electionPriority: ElectionPriority;
   /** Base URL under which nodes elsewhere reach the Worker; null: it is not known. */
   readonly url: string | null;
   readonly log: "text" | "json" | "verbose";
@@ -50,6 +56,8 @@ const NAMES: ReadonlySet<string> = new Set<keyof Settings>([
   "RAFT_LOCATIONS",
   "RAFT_HEARTBEAT",
   "RAFT_ELECTION_TIMEOUT",
+  "RAFT_QUIESCE_AFTER",
+  "RAFT_ELECTION_PRIORITY",
   "RAFT_URL",
   "RAFT_LOG",
   "RAFT_CHAOS",
@@ -113,6 +121,14 @@ function parse(settings: Settings): Config {
       { heartbeat: settings.RAFT_HEARTBEAT, electionTimeout: settings.RAFT_ELECTION_TIMEOUT },
       edgeTimings,
       { heartbeat: "RAFT_HEARTBEAT", election: "RAFT_ELECTION_TIMEOUT" },
+    ),
+    quiesceAfterMs:
+      settings.RAFT_QUIESCE_AFTER === undefined
+        ? QUIESCE_AFTER_MS
+        : readQuiesceAfter("RAFT_QUIESCE_AFTER", settings.RAFT_QUIESCE_AFTER),
+    electionPriority: readElectionPriority(
+      "RAFT_ELECTION_PRIORITY",
+      settings.RAFT_ELECTION_PRIORITY ?? "normal",
     ),
     url: settings.RAFT_URL === undefined ? null : parseUrl("RAFT_URL", settings.RAFT_URL),
     log: oneOf("RAFT_LOG", settings.RAFT_LOG ?? "text", ["text", "json", "verbose"]),

@@ -18,6 +18,12 @@ export const edgeTimings: Timings = {
 };
 
 /**
+ * A cluster that nobody has used for so long falls silent, and costs nothing until somebody does: long enough for a
+ * person who types commands one after the other.
+ */
+export const QUIESCE_AFTER_MS = 10_000;
+
+/**
  * A timer in memory wakes a node that is awake; the storage alarm only one that was evicted with nobody calling it. Each
  * arming is a row written, so it comes rarely.
  */

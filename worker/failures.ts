@@ -21,6 +21,8 @@ interface Past {
  *
  * Often the object is not there any more to say that it failed: the platform ends it when a write of its does not reach
  * the disk (seen: SQLITE_FULL, an opening four times a second). So what is told here is also what is begun.
+ *
+ * @internal
  */
 export class Failures {
   readonly #pasts = new Map<string, Past>();
@@ -48,6 +50,11 @@ export class Failures {
 
   running(object: string, now: number): void {
     Object.assign(this.#past(object), { state: "running", since: now });
+  }
+
+  /** The node waits to be needed, in memory or not. */
+  idle(object: string): void {
+    this.#past(object).state = "ended";
   }
 
   /** The node has failed. Milliseconds that it rests from now on; until then its callers get `refusal`. */

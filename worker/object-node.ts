@@ -63,7 +63,9 @@ export class ObjectNode<Machine extends StateMachine> {
       });
     }
     this.#askAboutThePast();
-    await this.#openSoon();
+    // Whoever is awake has an alarm pending. (One that has just rung wakes the node, too.)
+    const quiet = (await this.#state.storage.getAlarm()) === null;
+    await this.#openSoon(quiet);
   }
 
   #askAboutThePast(): void {
@@ -99,15 +101,15 @@ export class ObjectNode<Machine extends StateMachine> {
 
   /**
    * Opens the node unless something is in the way. To be called with events held back: it resolves when the node runs,
-   * or is known not to, or it has taken so long that the callers must be told.
+   * or is known not to, or it has taken so long that the callers must be told. `quiet`: it had fallen silent.
    */
-  async #openSoon(): Promise<void> {
+  async #openSoon(quiet = false): Promise<void> {
     if (this.#running !== null || this.#opening !== null || this.#environment === null) return;
     this.#refusal = this.#obstacle();
     if (this.#refusal !== null) return;
     this.#refusal = openingError(this.#id);
     failures.opening(this.#key, Date.now());
-    this.#opening = this.#open(this.#environment).finally(() => {
+    this.#opening = this.#open(this.#environment, quiet).finally(() => {
       this.#opening = null;
     });
     await within(HOLD_BACK_MS, this.#opening);
@@ -130,7 +132,7 @@ export class ObjectNode<Machine extends StateMachine> {
   }
 
   /** Never rejects. */
-  async #open(environment: Environment): Promise<void> {
+  async #open(environment: Environment, quiet: boolean): Promise<void> {
     const { config } = environment;
     const { createMachine, fetch } = this.#options;
     try {
@@ -142,13 +144,15 @@ export class ObjectNode<Machine extends StateMachine> {
         transport: this.#transport(environment),
         stateMachine: createMachine(),
         fetch,
+        quiet,
+        onSilence: (isQuiet) => void this.#onSilence(isQuiet),
         onFatal: (error) => this.#fail(error),
       });
       // It may have been stopped in the meantime.
       this.#refusal = this.#obstacle();
       if (this.#refusal !== null) return;
       this.#running = running;
-      failures.running(this.#key, Date.now());
+      this.#noteLife();
       running.start();
     } catch (error) {
       this.#refusal = this.#recordFailure(error);
@@ -186,15 +190,37 @@ export class ObjectNode<Machine extends StateMachine> {
     this.#state.abort("the node has failed");
   }
 
+  /** A quiet node may be taken from memory at any time, and has not failed by that. */
+  #noteLife(): void {
+    if (this.#running?.node.isQuiet) failures.idle(this.#key);
+    else failures.running(this.#key, Date.now());
+  }
+
+  /** Nothing is left behind that would wake a quiet node, and nothing may be missing that wakes any other. */
+  async #onSilence(isQuiet: boolean): Promise<void> {
+    try {
+      if (this.#running === null) return;
+      this.#noteLife();
+      if (isQuiet) await this.#state.storage.deleteAlarm();
+      else await this.#armBackstop();
+    } catch (error) {
+      if (this.#running !== null) this.#fail(error);
+    }
+  }
+
   /** One alarm wakes an object that was evicted; while it is pending there is nothing to write. */
   async #armBackstop(): Promise<void> {
+    if (this.#running?.node.isQuiet) return;
     if ((await this.#state.storage.getAlarm()) !== null) return;
+    if (this.#running?.node.isQuiet) return;
     await this.#state.storage.setAlarm(Date.now() + BACKSTOP_MS);
   }
 
   /** Whatever woke the object, the constructor has started the node; the alarm has only to see to the next one. */
   async alarm(): Promise<void> {
     await this.#wake();
+    // A quiet node has none: this one was set before it lost its memory, which it has then lost awake.
+    this.#running?.node.wake();
     const rest = failures.refusal(this.#key, Date.now());
     const isResting = rest !== null && this.#obstacle() === rest;
     if (this.#running !== null || this.#opening !== null || isResting) await this.#armBackstop();

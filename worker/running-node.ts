@@ -32,6 +32,10 @@ export interface RunningNodeParts<Machine extends StateMachine> {
   readonly transport: Transport;
   readonly stateMachine: Machine;
   readonly fetch: ProgramRoutes<Machine> | undefined;
+  /** The node had fallen silent when it lost its memory. */
+  readonly quiet: boolean;
+  /** It has fallen silent, or is needed again. */
+  readonly onSilence: (isQuiet: boolean) => void;
   /** The node cannot go on: what it holds in memory is not to be trusted any more. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -77,9 +81,19 @@ export class RunningNode<Machine extends StateMachine> {
       storage,
       stateMachine,
       host,
-      onEvent: (event) => lines.report(event),
+      onEvent: (event) => {
+        lines.report(event);
+        const { type } = event.trace;
+        if (type === "quiet" || type === "awake") parts.onSilence(type === "quiet");
+      },
       onFatal: parts.onFatal,
-      limits: { commitNoticeMs: COMMIT_NOTICE_MS, maxUncommittedBytes: 2 * MAX_WAITING_BYTES },
+      limits: {
+        commitNoticeMs: COMMIT_NOTICE_MS,
+        maxUncommittedBytes: 2 * MAX_WAITING_BYTES,
+        quiesceAfterMs: config.quiesceAfterMs,
+      },
+      electionPriority: config.electionPriority,
+      quiet: parts.quiet,
       maxWaitingBytes: MAX_WAITING_BYTES,
       whileOpening: turnAfter(PARTS_PER_TURN),
     });

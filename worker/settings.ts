@@ -4,6 +4,8 @@ export interface Settings {
   readonly RAFT_LOCATIONS?: string;
   readonly RAFT_HEARTBEAT?: string;
   readonly RAFT_ELECTION_TIMEOUT?: string;
+  readonly RAFT_QUIESCE_AFTER?: string;
+  readonly RAFT_ELECTION_PRIORITY?: string;
   readonly RAFT_URL?: string;
   readonly RAFT_LOG?: string;
   readonly RAFT_CHAOS?: string;

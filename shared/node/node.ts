@@ -178,7 +178,7 @@ export class RaftNode implements NodeApi {
         refused: (peer, address, refusal) =>
           this.#reporter.report({ type: "refused", peer, address, ...refusal }),
         directoryChanged: () => this.#schedule(),
-        introduced: () => this.#wakeUp(),
+        introduced: () => this.wake(),
       },
       { callTimeoutMs: timings.electionTimeoutMinMs, holdMs: timings.electionTimeoutMinMs / 2 },
     );
@@ -230,6 +230,11 @@ export class RaftNode implements NodeApi {
     await options.storage.sync();
     options.recorder?.opened(log);
     return node;
+  }
+
+  /** Somebody counts on the cluster: a node that has fallen silent takes part again. Clients' requests say so themselves. */
+  wake(): void {
+    if (this.#raft.quiet) this.#enqueue({ type: "wake" });
   }
 
   /** Begins to take part. */
@@ -439,10 +444,6 @@ export class RaftNode implements NodeApi {
   #stopDeadline = Number.POSITIVE_INFINITY;
 
   // ---- the loop ----
-
-  #wakeUp(): void {
-    if (this.#raft.quiet) this.#enqueue({ type: "wake" });
-  }
 
   #enqueue(event: RaftEvent | NodeMessage): void {
     this.#queue.push(event);

@@ -10,6 +10,8 @@ describe("a configuration", () => {
     expect(readConfig({})).toEqual({
       nodes: ["A", "B", "C"].map((id) => ({ id, url: null, location: null })),
       timings: { heartbeatMs: 500, electionTimeoutMinMs: 2000, electionTimeoutMaxMs: 4000 },
+      quiesceAfterMs: 10_000,
+      electionPriority: "normal",
       url: null,
       log: "text",
       chaos: false,
@@ -33,6 +35,12 @@ describe("a configuration", () => {
     expect(url).toBe("https://edge.example");
   });
 
+  it("falls silent and gives way as it is told", () => {
+    const told = readConfig({ RAFT_QUIESCE_AFTER: "off", RAFT_ELECTION_PRIORITY: "low" });
+    expect(told).toMatchObject({ quiesceAfterMs: 0, electionPriority: "low" });
+    expect(readConfig({ RAFT_QUIESCE_AFTER: "60000" }).quiesceAfterMs).toBe(60_000);
+  });
+
   it("knows every location of the platform", () => {
     for (const where of LOCATIONS) {
       expect(readConfig({ RAFT_LOCATIONS: `B=${where}` }).nodes[1]?.location).toBe(where);
@@ -49,6 +57,9 @@ describe("a configuration", () => {
   });
 
   it.each<[string, Settings, RegExp]>([
+    ["silence in words", { RAFT_QUIESCE_AFTER: "10s" }, /^RAFT_QUIESCE_AFTER: "10s" is neither milliseconds/],
+    ["silence at once", { RAFT_QUIESCE_AFTER: "0" }, /^RAFT_QUIESCE_AFTER: "0" is not a whole number from 1/],
+    ["a priority", { RAFT_ELECTION_PRIORITY: "high" }, /^RAFT_ELECTION_PRIORITY: "high" is neither normal/],
     ["no node", { RAFT_NODES: " , " }, /^RAFT_NODES names no node: write e\.g\./],
     ["no pair", { RAFT_NODES: "A" }, /^RAFT_NODES: "A" is not ID=VALUE: write e\.g\./],
     ["no value", { RAFT_NODES: "A=do,B=" }, /^RAFT_NODES: "B=" is not ID=VALUE/],

@@ -35,6 +35,8 @@ it("others have their turn while a long log is verified", async () => {
       transport: { post: () => Promise.reject(new Error("there is nobody")) },
       stateMachine: new KeyValueStore(),
       fetch: undefined,
+      quiet: false,
+      onSilence: () => undefined,
       onFatal: (error) => expect.unreachable(String(error)),
     });
     isOpen = true;

@@ -3,6 +3,10 @@ import type { MiniflareEdge } from "./miniflare-edge.ts";
 
 /** What test/worker/support/counting-worker.ts counts of one object, and says at /counts. */
 export interface ObjectCounts {
+  /** Times that the object was made. */
+  readonly constructions: number;
+  /** 1 while an alarm is set and has not rung. */
+  readonly alarmIsPending: number;
   /** Calls from other objects. */
   readonly calls: number;
   /** Of these the ones with entries of the log. */

@@ -7,6 +7,10 @@ import worker, { RaftObject as PlainRaftObject } from "../../../worker/main.ts";
 
 /** What test/edge/support/object-counts.ts reads. */
 interface Counts {
+  /** Times that the object was made. */
+  constructions: number;
+  /** An alarm is set and has not rung. */
+  alarmIsPending: number;
   calls: number;
   callsWithEntries: number;
   entries: number;
@@ -18,8 +22,16 @@ interface Counts {
 const counts = new Map<string, Counts>();
 
 function countsOf(id: string): Counts {
-  const fresh = { calls: 0, callsWithEntries: 0, entries: 0, transactions: 0, rowsWritten: 0, alarmsSet: 0 };
-  const found = counts.get(id) ?? fresh;
+  const found = counts.get(id) ?? {
+    constructions: 0,
+    alarmIsPending: 0,
+    calls: 0,
+    callsWithEntries: 0,
+    entries: 0,
+    transactions: 0,
+    rowsWritten: 0,
+    alarmsSet: 0,
+  };
   counts.set(id, found);
   return found;
 }
@@ -33,6 +45,7 @@ function counted(ctx: DurableObjectState): DurableObjectState {
     exec: sql.exec.bind(sql),
     transactionSync: storage.transactionSync.bind(storage),
     setAlarm: storage.setAlarm.bind(storage),
+    deleteAlarm: storage.deleteAlarm.bind(storage),
   };
   /** Rows that the transaction under way has written; null outside of one. */
   let written: number | null = null;
@@ -56,17 +69,29 @@ function counted(ctx: DurableObjectState): DurableObjectState {
   };
   const setAlarm: typeof storage.setAlarm = (...at) => {
     count.alarmsSet++;
+    count.alarmIsPending = 1;
     return plain.setAlarm(...at);
+  };
+  const deleteAlarm: typeof storage.deleteAlarm = (...options) => {
+    count.alarmIsPending = 0;
+    return plain.deleteAlarm(...options);
   };
   Object.defineProperty(sql, "exec", { value: exec });
   Object.defineProperty(storage, "transactionSync", { value: transactionSync });
   Object.defineProperty(storage, "setAlarm", { value: setAlarm });
+  Object.defineProperty(storage, "deleteAlarm", { value: deleteAlarm });
   return ctx;
 }
 
 export class RaftObject extends PlainRaftObject {
   constructor(ctx: DurableObjectState, env: object) {
     super(counted(ctx), env);
+    countsOf(ctx.id.name ?? "").constructions++;
+  }
+
+  override alarm(): Promise<void> {
+    countsOf(this.ctx.id.name ?? "").alarmIsPending = 0;
+    return super.alarm();
   }
 
   override exchange(body: ExchangeBody): Promise<TransportReply | null> {
