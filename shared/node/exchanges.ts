@@ -316,7 +316,8 @@ export class Exchanges {
     if (request.id === this.#self.id) return Promise.resolve(this.#reply([], null, isPacked));
     this.#directory.adopt(request);
     this.#directory.recordCall(request, request.to);
-    if (request.messages.length === 0) this.#sink.introduced();
+    // A stranger that will never be let in may knock for as long as it likes.
+    if (request.messages.length === 0 && this.#directory.concerns(request)) this.#sink.introduced();
     if (!this.#directory.hears(request)) {
       this.#askSoon();
       return Promise.resolve(this.#reply([], null, isPacked));

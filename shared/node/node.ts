@@ -297,6 +297,8 @@ export class RaftNode implements NodeApi {
     if (bytes > maxCommandBytes) return tooLargeError(bytes, maxCommandBytes);
     const { role, leader } = this.#view;
     if (!options.forward && role !== "Leader") {
+      // Whoever asks for a leader wants there to be one.
+      this.wake();
       return notLeaderError(leader, leader && this.#directory.addressOf(leader));
     }
     const waiting = this.#commands.count + this.#reads.count;
@@ -395,6 +397,7 @@ export class RaftNode implements NodeApi {
     this.#state = "stopping";
     this.#reporter.report({ type: "stopping" });
     if (this.#raft.role === "Leader") {
+      if (this.#raft.quiet) await this.#hearOthers();
       this.#enqueue({ type: "transfer" });
       await this.#until(handOverMs, () => this.#raft.role !== "Leader" || !this.#hasSuccessor());
     }
@@ -421,6 +424,15 @@ export class RaftNode implements NodeApi {
     if (this.#isDeaf()) return;
     this.#state = "stopped";
     this.#fallSilent("stopping");
+  }
+
+  /** A leader that has just been woken does not know who is there. */
+  async #hearOthers(): Promise<void> {
+    this.wake();
+    await this.#until(
+      this.#options.timings.electionTimeoutMinMs / 2,
+      () => !this.#raft.quiet && this.#hasSuccessor(),
+    );
   }
 
   /** Somebody else is up who could lead. */

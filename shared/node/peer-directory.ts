@@ -368,7 +368,7 @@ export class PeerDirectory {
   /** A listed node that has been heard and is not a member yet, while there is a slot for it. */
   claimant(): Member | null {
     const configuration = this.#configuration;
-    if (!configuration?.slots.some(({ id }) => id === null)) return null;
+    if (configuration === null || !this.#hasOpenSlot()) return null;
     for (const listed of this.#others()) {
       const { address, found, problem } = listed;
       if (!found || problem !== null || !this.#agrees(listed) || findMember(configuration, found.id))
@@ -420,6 +420,17 @@ export class PeerDirectory {
   /** Why this node does not take part, or takes part without a peer, in one line. */
   problem(): string | null {
     return this.#listed.find(({ problem }) => problem !== null)?.problem?.message ?? null;
+  }
+
+  /** Whether it matters to this node's cluster that this one is there: a member, or one that there is a slot for. */
+  concerns({ id }: Introduction): boolean {
+    return (
+      this.#configuration === null || this.#hasOpenSlot() || findMember(this.#configuration, id) !== undefined
+    );
+  }
+
+  #hasOpenSlot(): boolean {
+    return this.#configuration?.slots.some((slot) => slot.id === null) ?? false;
   }
 
   memberIds(): NodeId[] {

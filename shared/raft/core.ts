@@ -85,6 +85,14 @@ export interface Transfer {
   sent: boolean;
 }
 
+/** A leader's request for silence. */
+export interface Quiescing {
+  /** Of the first messages that asked. */
+  readonly round: number;
+  /** Who has not agreed by then does not. */
+  readonly until: number;
+}
+
 export interface LeaderState {
   readonly type: "leader";
   readonly since: number;
@@ -102,8 +110,10 @@ export interface LeaderState {
   transfer: Transfer | null;
   /** When something was last proposed, or read. */
   activeAt: number;
-  /** The followers have been asked to fall silent. */
-  quiescing: boolean;
+  /** The followers are being asked to fall silent. */
+  quiescing: Quiescing | null;
+  /** When it was last woken: what a follower has not said before was not asked for. */
+  awakeSince: number;
   /** Not before then does a leader of low priority hand over. */
   handOverAt: number;
   /** Of entries of this term; never less than what is uncommitted of them. */

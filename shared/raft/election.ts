@@ -20,6 +20,7 @@ import { becomeLeader } from "./replication.ts";
 import { isUpToDate, lastTerm } from "./term-log.ts";
 import type {
   CampaignCause,
+  Configuration,
   NodeId,
   RaftTrace,
   RequestVote,
@@ -45,6 +46,8 @@ export function onElectionDeadline(core: Core): void {
     resetElectionDeadline(core);
     return;
   }
+  // Whoever may lead has had the time to say so.
+  if (countVotes(core, true)) return;
   startPreVote(core, isLeaderLost(core) ? state.leaderLostBy : "timeout");
 }
 
@@ -147,6 +150,8 @@ export function onRequestVote(core: Core, message: RequestVote): void {
 
 /** Whoever asks for votes in a later term does not lead any more: it was started again, or woke up without its office. */
 function forgetAsking({ state }: Core, { from, term }: RequestVote): void {
+  // A leader that is heard is believed, whatever comes in its name.
+  if (!state.quiet && state.now >= state.leaderAskedUntil) return;
   if (state.leader !== from || term <= state.term) return;
   state.leader = null;
   state.leaderContactAt = null;
@@ -263,20 +268,35 @@ export function onHardStateDurable(core: Core): void {
   countVotes(core);
 }
 
-function countVotes(core: Core): void {
+/** `isDue`: nobody is waited for any more. Returns whether an election has begun, or ended well. */
+function countVotes(core: Core, isDue = false): boolean {
   const { state, settings } = core;
   const { role } = state;
   const configuration = configurationOf(state);
-  if (configuration === null || (role.type !== "pre-candidate" && role.type !== "candidate")) return;
+  if (configuration === null || (role.type !== "pre-candidate" && role.type !== "candidate")) return false;
   const result = voteResult(configuration, role.votes);
-  if (result === "pending") return;
+  if (result === "pending") return false;
   if (result === "won") {
-    if (role.type === "pre-candidate") startElection(core, role.cause);
-    else if (role.votes.granted.includes(settings.id)) becomeLeader(core);
-    return;
+    if (role.type === "pre-candidate") {
+      if (!isDue && waitsForAll(role.cause, role.votes, configuration)) return false;
+      startElection(core, role.cause);
+      return true;
+    }
+    if (!role.votes.granted.includes(settings.id)) return false;
+    becomeLeader(core);
+    return true;
   }
   // Lost: wait for the deadline that was drawn when asking, and ask again then.
   if (role.type === "candidate") state.role = { type: "follower" };
+  return false;
+}
+
+/**
+ * Who woke up without a leader knows nothing of one that others may have: those who lost their memory as well would
+ * elect it at once, and depose one that has not been asked yet. So it hears all of them, or waits until its deadline.
+ */
+function waitsForAll(cause: CampaignCause, votes: Votes, configuration: Configuration): boolean {
+  return cause === "wake" && votes.granted.length < members(configuration).length;
 }
 
 /** The leader hands over: no pre-vote, no waiting (thesis 3.10). */
@@ -293,6 +313,8 @@ export function onPeerLost(core: Core, peer: NodeId): void {
   trace(core, { type: "peer-lost", peer });
   state.leader = null;
   state.leaderContactAt = null;
+  // The deadline of a quiet node is long past, and says nothing.
+  if (state.quiet) state.electionDeadline = Number.POSITIVE_INFINITY;
   endSilence(core);
   state.leaderAskedUntil = 0;
   state.leaderLostUntil = state.now + electionTimeoutMinMs(core);

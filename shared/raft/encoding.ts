@@ -23,6 +23,8 @@ const moments = new Set([
   "deadline",
   "activeAt",
   "handOverAt",
+  "awakeSince",
+  "until",
   "contactAt",
   "movedAt",
   "since",
@@ -36,7 +38,9 @@ export function encodeState(state: RaftState): string {
     if (typeof value !== "number") return value;
     // Over is over, however long ago.
     if (key === "leaderLostUntil" || key === "leaderAskedUntil") return Math.max(0, value - now);
-    return moments.has(key) ? value - now : value;
+    if (!moments.has(key)) return value;
+    // A quiet node has no deadlines, and as much time as it likes.
+    return state.quiet ? 0 : value - now;
   });
 }
 

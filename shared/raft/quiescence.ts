@@ -14,14 +14,14 @@ import type { AppendEntries, AppendEntriesResponse, EntryRange, NodeId } from ".
  * An idle cluster falls silent: nobody sends, nobody has a deadline, and on a host that bills by the request it costs
  * nothing. Raft has no such thing; CockroachDB's quiescent ranges and TiKV's hibernating regions are where it is from.
  *
- * Going quiet takes one round. A leader to which nothing was proposed for a while, and whose followers hold all of its
- * log and know it committed, asks them with a heartbeat to fall silent; each says whether it does, and when all have,
+ * A leader to which nothing was proposed for a while, and whose followers hold all of its log and know it committed,
+ * asks them with its heartbeats to fall silent; each says whether it does, and is left alone then, and when all have,
  * the leader does too. If one does not, it goes on with heartbeats, which wake the others.
  *
  * Silence proves nothing, so nothing may rest on it: a quiet leader confirms its office before it answers a read, as
  * always (reads.ts), and a quiet follower takes no leader for alive. Whatever comes to a quiet node wakes it. A leader
- * begins its heartbeats anew; a follower asks its leader, and stands for election when that does not answer within a
- * heartbeat's time, or says that it leads no more.
+ * begins its heartbeats anew; a follower asks its leader, and stands for election when that does not answer, or says
+ * that it leads no more. One that has lost its memory, and its leader with it, hears all the others before it stands.
  */
 
 /** A node that wakes without a leader asks for votes within this time. */
@@ -35,19 +35,29 @@ export const probeReadId = 0;
 export function recordActivity({ state }: Core): void {
   if (state.role.type !== "leader") return;
   state.role.activeAt = state.now;
-  state.role.quiescing = false;
+  state.role.quiescing = null;
 }
 
-/** At the time of a heartbeat: whether it is to ask for silence. What was asked a heartbeat ago, and not granted, ends. */
+/** At the time of a heartbeat: whether it is to ask for silence, or to ask on. What nobody granted in time ends. */
 export function considerQuiescence(core: Core, leader: LeaderState): void {
-  if (leader.quiescing) recordActivity(core);
-  else leader.quiescing = mayFallSilent(core, leader);
-  if (!leader.quiescing) return;
+  const { state } = core;
+  if (leader.quiescing !== null) {
+    if (leader.quiescing.until <= state.now) recordActivity(core);
+    return;
+  }
+  if (!mayFallSilent(core, leader)) return;
   for (const progress of leader.progress) progress.quiet = false;
+  leader.quiescing = { round: leader.round + 1, until: state.now + patienceMs(core) };
   settleSilence(core, leader);
 }
 
-function mayFallSilent({ settings, state }: Core, leader: LeaderState): boolean {
+/** Those who agreed first are not heard from again: the last one has to before they are missed (check-quorum). */
+function patienceMs(core: Core): number {
+  return electionTimeoutMinMs(core) - 2 * core.settings.heartbeatMs;
+}
+
+function mayFallSilent(core: Core, leader: LeaderState): boolean {
+  const { settings, state } = core;
   const { log, commitIndex, now } = state;
   if (settings.quiesceAfterMs === 0 || now - leader.activeAt < settings.quiesceAfterMs) return false;
   if (leader.reads.length > 0 || leader.transfer || state.stalled || !hardStateIsDurable(state)) return false;
@@ -55,16 +65,17 @@ function mayFallSilent({ settings, state }: Core, leader: LeaderState): boolean 
   for (const progress of leader.progress) {
     if (progress.contactAt + settings.awayAfterMs <= now) progress.away = true;
   }
-  return leader.progress.every((progress) => progress.away || isSettled(progress, leader, commitIndex));
+  const since = now - electionTimeoutMinMs(core);
+  return leader.progress.every((progress) => progress.away || isSettled(progress, commitIndex, since));
 }
 
-/** It holds the whole log, knows all of it committed, and has answered the last heartbeat. */
-function isSettled(progress: Progress, leader: LeaderState, commitIndex: number): boolean {
+/** It holds the whole log, has been told that all of it is committed, and answers. */
+function isSettled(progress: Progress, commitIndex: number, since: number): boolean {
   return (
     progress.state === "replicate" &&
     progress.matchIndex === commitIndex &&
     progress.sentCommit === commitIndex &&
-    progress.ackedRound === leader.round
+    progress.contactAt > since
   );
 }
 
@@ -74,7 +85,12 @@ export function isAskedForSilence(
   progress: Progress,
   { first, last }: EntryRange,
 ): boolean {
-  return leader.quiescing && !progress.away && last < first;
+  return leader.quiescing !== null && !progress.away && last < first;
+}
+
+/** It has fallen silent: a heartbeat would wake it. */
+export function isLeftAlone(leader: LeaderState, progress: Progress): boolean {
+  return leader.quiescing !== null && progress.quiet;
 }
 
 /** An answer, perhaps to a request for silence; one from a member that was away, and a refusal, end the silence. */
@@ -86,7 +102,7 @@ export function recordQuiet(
 ): void {
   if (progress.away || !message.success) wake(core);
   progress.away = false;
-  if (!leader.quiescing || message.round !== leader.round) return;
+  if (leader.quiescing === null || message.round < leader.quiescing.round) return;
   if (message.quiet !== true) {
     recordActivity(core);
     return;
@@ -98,8 +114,8 @@ export function recordQuiet(
 /** All whom the leader waits for are silent: it falls silent as well. */
 function settleSilence(core: Core, leader: LeaderState): void {
   const { state } = core;
-  if (!leader.progress.every(({ quiet, away }) => quiet || away)) return;
-  leader.quiescing = false;
+  if (leader.transfer || !leader.progress.every(({ quiet, away }) => quiet || away)) return;
+  leader.quiescing = null;
   leader.heartbeatDue = false;
   state.quiet = true;
   trace(core, { type: "quiet", term: state.term, leader: core.settings.id });
@@ -130,7 +146,7 @@ export function wake(core: Core): void {
   if (state.role.type === "leader") {
     recordActivity(core);
     // It has asked nobody, so nobody owes it an answer yet.
-    for (const progress of state.role.progress) progress.contactAt = state.now;
+    state.role.awakeSince = state.now;
     state.role.heartbeatDue = true;
     state.role.heartbeatDeadline = state.now + settings.heartbeatMs;
   } else if (state.leader === null) {
@@ -143,9 +159,11 @@ export function wake(core: Core): void {
 /** Until it answers, or has had the time to, the leader is given the benefit of the doubt. */
 function askLeader(core: Core, leader: NodeId): void {
   const { state, settings, out } = core;
-  const patienceMs = heartbeatMs(core);
-  state.leaderAskedUntil = state.now + patienceMs;
-  state.electionDeadline = momentWithin(core, patienceMs) + patienceMs;
+  const beatMs = heartbeatMs(core);
+  state.leaderAskedUntil = state.now + Math.max(beatMs, electionTimeoutMinMs(core) / 2);
+  state.electionDeadline = momentWithin(core, beatMs) - state.now + state.leaderAskedUntil;
+  state.leaderLostUntil = state.leaderAskedUntil + electionTimeoutMinMs(core);
+  state.leaderLostBy = "wake";
   out.send.push({
     type: "ReadIndex",
     from: settings.id,

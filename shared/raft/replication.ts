@@ -20,7 +20,13 @@ import {
   recordSent,
   windowIsOpen,
 } from "./progress.ts";
-import { considerQuiescence, isAskedForSilence, recordActivity, recordQuiet } from "./quiescence.ts";
+import {
+  considerQuiescence,
+  isAskedForSilence,
+  isLeftAlone,
+  recordActivity,
+  recordQuiet,
+} from "./quiescence.ts";
 import { committedIndex, members, quorumValue } from "./quorum.ts";
 import { answerConfirmedReads, registerWaitingReads } from "./reads.ts";
 import { bytesOf, findConflictByTerm, termAt } from "./term-log.ts";
@@ -59,7 +65,8 @@ export function becomeLeader(core: Core): void {
     reads: [],
     transfer: null,
     activeAt: state.now,
-    quiescing: false,
+    quiescing: null,
+    awakeSince: state.now,
     handOverAt: state.now,
     uncommittedBytes: 0,
   };
@@ -206,10 +213,11 @@ export function onLeaderDeadline(core: Core): void {
 export function quorumContactDeadline(core: Core, leader: LeaderState): number {
   const configuration = configurationOf(core.state);
   if (configuration === null) return Number.POSITIVE_INFINITY;
-  const contactOf = (id: NodeId) =>
-    id === core.settings.id
-      ? Number.POSITIVE_INFINITY
-      : (leader.progress.find((progress) => progress.id === id)?.contactAt ?? leader.since);
+  const contactOf = (id: NodeId) => {
+    if (id === core.settings.id) return Number.POSITIVE_INFINITY;
+    const contactAt = leader.progress.find((progress) => progress.id === id)?.contactAt ?? leader.since;
+    return Math.max(contactAt, leader.awakeSince);
+  };
   return quorumValue(configuration, contactOf, Number.NEGATIVE_INFINITY) + electionTimeoutMinMs(core);
 }
 
@@ -255,6 +263,7 @@ function flushPeer(core: Core, leader: LeaderState, progress: Progress): void {
     sent = true;
   }
   if (sent) return;
+  if (isLeftAlone(leader, progress)) return;
   const due =
     leader.heartbeatDue || progress.sentRound < leader.round || isCommitNoticeDue(core, leader, progress);
   if (!due) return;

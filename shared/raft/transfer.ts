@@ -1,6 +1,7 @@
 import type { Core, LeaderState } from "./core.ts";
 import { becomeFollower, electionTimeoutMinMs, trace } from "./core.ts";
 import type { Progress } from "./progress.ts";
+import { recordActivity } from "./quiescence.ts";
 import type { NodeId } from "./types.ts";
 
 /** Leadership transfer (thesis 3.10): stop taking proposals, bring the target up to date, tell it to start. */
@@ -12,6 +13,7 @@ export function startTransfer(core: Core, to: NodeId | undefined): void {
   if (!target) return;
   const deadline = state.now + electionTimeoutMinMs(core);
   state.role.transfer = { to: target.id, deadline, sent: false };
+  recordActivity(core);
   trace(core, { type: "transfer-started", to: target.id });
   advanceTransfer(core);
 }

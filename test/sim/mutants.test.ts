@@ -21,9 +21,9 @@ test.concurrent.each([
   ["core-read-unconfirmed", "linearizability", 6],
   ["core-read-before-first-commit", "linearizability", 0],
   ["http-read-stale-by-default", "linearizability", 0],
-  ["core-quiet-read-from-memory", "linearizability", 25],
-  ["core-wake-up-lost", "liveness", 96],
-  ["core-quiesce-of-old-term", "silence", 121],
+  ["core-quiet-read-from-memory", "linearizability", 17],
+  ["core-wake-up-lost", "liveness", 5],
+  ["core-quiesce-of-old-term", "silence", 52],
   ["http-watch-passes-over-change", "answers-follow-log", 0],
   ["store-batch-wakes-first-key", "answers-follow-log", 0],
 ])("%s breaks %s within 200 seeds", { timeout: 300_000 }, async (name, invariant, first) => {

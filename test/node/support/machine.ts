@@ -3,6 +3,7 @@ import type { Timings } from "../../../shared/node/defaults.ts";
 import type { NodeEvent } from "../../../shared/node/events.ts";
 import { RaftNode } from "../../../shared/node/node.ts";
 import type { Host, TransportError, TransportReply } from "../../../shared/node/ports.ts";
+import type { RaftLimits } from "../../../shared/raft/core.ts";
 import { TEXT_SCHEMA } from "../../../shared/storage/entry.ts";
 import type { SqlValue } from "../../../shared/storage/port.ts";
 import { KeyValueStore } from "../../../shared/store/key-value-store.ts";
@@ -45,6 +46,7 @@ export class Machine {
   readonly timings: Timings;
   /** Of its next start. */
   maxWaitingBytes: number | undefined;
+  limits: Partial<RaftLimits> = {};
   /** What happened since the test last cleared it. */
   events: Trace[] = [];
   /** Why the node has given up; null while it has not. */
@@ -101,7 +103,8 @@ export class Machine {
 
   // ---- power, process, disk ----
 
-  async start(): Promise<void> {
+  /** `quiet`: its node had fallen silent before. */
+  async start({ quiet = false } = {}): Promise<void> {
     const boot = ++this.#boot;
     this.#opening = true;
     this.#store = new KeyValueStore();
@@ -112,6 +115,8 @@ export class Machine {
       fallbackAddress: () => this.address,
       timings: this.timings,
       ...(this.maxWaitingBytes !== undefined && { maxWaitingBytes: this.maxWaitingBytes }),
+      limits: this.limits,
+      quiet,
       storage: this.storage,
       stateMachine: this.#store,
       host: this.#host(boot),

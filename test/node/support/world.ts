@@ -2,6 +2,7 @@ import type { Timings } from "../../../shared/node/defaults.ts";
 import { defaultTimings } from "../../../shared/node/defaults.ts";
 import type { TransportReply } from "../../../shared/node/ports.ts";
 import { TransportError } from "../../../shared/node/ports.ts";
+import type { RaftLimits } from "../../../shared/raft/core.ts";
 import { Random } from "../../../sim/random.ts";
 import { Scheduler } from "../../../sim/scheduler.ts";
 import type { Call, End, Surroundings } from "./machine.ts";
@@ -19,6 +20,8 @@ export interface WorldOptions {
   readonly seed?: number;
   /** By id; where there are none, the defaults. */
   readonly timings?: Partial<Record<string, Timings>>;
+  /** Of all. */
+  readonly limits?: Partial<RaftLimits>;
 }
 
 /** Whole nodes in virtual time, with a network that the test steers by hand. */
@@ -32,11 +35,13 @@ export class World implements Surroundings {
   fate: (call: Call, to: Machine | undefined) => Fate = () => "arrives";
 
   /** Machines that list each other; none is started. */
-  constructor(ids: readonly string[], { seed = 1, timings = {} }: WorldOptions = {}) {
+  constructor(ids: readonly string[], { seed = 1, timings = {}, limits = {} }: WorldOptions = {}) {
     this.random = new Random(seed, "hosts");
     this.machines = ids.map((id) => {
       const peers = ids.filter((other) => other !== id);
-      return new Machine(this, id, peers, timings[id] ?? defaultTimings);
+      const machine = new Machine(this, id, peers, timings[id] ?? defaultTimings);
+      machine.limits = limits;
+      return machine;
     });
   }
 

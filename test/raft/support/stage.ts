@@ -1,4 +1,11 @@
-import type { AppendEntries, Configuration, Entry, NodeId, StepResult } from "../../../shared/raft/types.ts";
+import type {
+  AppendEntries,
+  Configuration,
+  Entry,
+  NodeId,
+  RequestVote,
+  StepResult,
+} from "../../../shared/raft/types.ts";
 import type { Letter } from "./cluster.ts";
 import { Cluster } from "./cluster.ts";
 import { describeEntries, messageKind } from "./describe.ts";
@@ -132,6 +139,23 @@ export class Stage {
         heartbeatMs: Number(wordsAfter(words, "heartbeat")[0] ?? timings.heartbeatMs),
         round: 1,
         entries: wordsAfter(words, "entries").map((word) => this.#entry(...place(word))),
+      };
+      this.#cluster.step(to, { type: "message", message });
+    },
+    /** `forge A>B vote term 9`: a request for a vote that somebody makes by hand, in the name of A. */
+    forge: ([link = "", kind, ...words]) => {
+      const [from = "", to = ""] = link.split(">");
+      const { log } = this.#cluster.machine(to);
+      const message: RequestVote = {
+        type: "RequestVote",
+        from,
+        to,
+        term: Number(wordsAfter(words, "term")[0]),
+        candidateId: from,
+        lastLogIndex: log.length,
+        lastLogTerm: log.at(-1)?.term ?? 0,
+        preVote: kind === "pre-vote",
+        leadershipTransfer: false,
       };
       this.#cluster.step(to, { type: "message", message });
     },
