@@ -90,6 +90,3 @@ export class Failures {
 function isWithin(limitMs: number, since: number, now: number): boolean {
   return now >= since && now - since < limitMs;
 }
-
-/** Those of this isolate: it outlives the objects in it, and where it does not, that takes longer than a rest. */
-export const failures = new Failures();

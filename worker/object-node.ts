@@ -9,7 +9,7 @@ import { chaosRoutes } from "./chaos.ts";
 import { badConfiguration } from "./config.ts";
 import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS, HOLD_BACK_MS } from "./defaults.ts";
 import { drain } from "./drain.ts";
-import { failures } from "./failures.ts";
+import { Failures } from "./failures.ts";
 import { LEADER_HEADER, NOT_RUNNING_HEADER, PATH_HEADER } from "./headers.ts";
 import type { Environment } from "./load-environment.ts";
 import { loadEnvironment } from "./load-environment.ts";
@@ -20,6 +20,9 @@ import { errorLine, RunningNode } from "./running-node.ts";
 
 /** In the object's key-value storage: the node is to stay stopped, whoever calls. */
 const STOPPED = "stopped";
+
+/** Of all objects in this isolate: it outlives them, and where it does not, that takes longer than a rest. */
+const failures = new Failures();
 
 /** How the object's class was made (create-raft-object.ts). */
 export interface ObjectNodeOptions<Machine extends StateMachine> {

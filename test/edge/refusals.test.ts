@@ -116,6 +116,16 @@ describe.each([
   });
 });
 
+test("a stopped object hears out what it does not want before it says so", async ({ lab }) => {
+  const { url } = await MiniflareEdge.open(lab);
+  expect((await post(`${url}/A/chaos/stop`, {})).status).toBe(200);
+  const body = new Uint8Array(30 << 20);
+  for (const headers of [{}, { "transfer-encoding": "chunked" }]) {
+    expectProblem(await call(`${url}/A/v1/kv/x`, { method: "PUT", body, headers }), 503, "stopped");
+    expect((await call(`${url}/A/chaos/stop`, { method: "POST", body, headers })).status).toBe(200);
+  }
+});
+
 test("without RAFT_CHAOS there are no chaos routes", async ({ lab }) => {
   const edge = await MiniflareEdge.open(lab, { vars: { RAFT_CHAOS: "0" } });
   for (const what of ["stop", "start", "crash"]) {

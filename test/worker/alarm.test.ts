@@ -1,7 +1,8 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { BACKSTOP_MS } from "../../worker/defaults.ts";
-import { ask, command, ids, leaderOf, stubOf, until } from "./support/cluster.ts";
+import { ask, command, ids, leaderOf, ORIGIN, stubOf, testEnv, until } from "./support/cluster.ts";
+import { faultsOf } from "./support/faulty-object.ts";
 
 const alarmOf = (id: string) => runInDurableObject(stubOf(id), (_, { storage }) => storage.getAlarm());
 
@@ -49,6 +50,22 @@ describe("an object's storage", () => {
 });
 
 describe("the alarm", () => {
+  it("is not set again as long as one is pending, however often the object loses its memory", async () => {
+    const stub = () => testEnv.FAULTY.getByName("pending");
+    const ended = async () => (await stub().fetch(`${ORIGIN}/status`)).text();
+    await ended();
+    const at = await runInDurableObject(stub(), (_, { storage }) => storage.getAlarm());
+    for (const times of [2, 3]) {
+      await abortAllDurableObjects();
+      await until("it is open again", async () => {
+        await ended();
+        return faultsOf("pending").openings === times ? true : undefined;
+      });
+    }
+    expect(faultsOf("pending").alarmsSet).toBe(1);
+    expect(await runInDurableObject(stub(), (_, { storage }) => storage.getAlarm())).toBe(at);
+  });
+
   it("is set anew when it has rung", async () => {
     expect(await runDurableObjectAlarm(stubOf("A"))).toBe(true);
     expect(await alarmOf("A")).toBeGreaterThan(Date.now() + BACKSTOP_MS / 2);

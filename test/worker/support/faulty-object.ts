@@ -10,13 +10,21 @@ interface Faults {
   isKilledBySync: boolean;
   /** How often the object has begun to open its node. */
   openings: number;
+  /** How often its alarm has been set: each time a row. */
+  alarmsSet: number;
 }
 
 const faults = new Map<string, Faults>();
 
 /** Of the object of that name. Tests run beside the objects, and change it. */
 export function faultsOf(name: string): Faults {
-  const found = faults.get(name) ?? { failing: null, syncing: null, isKilledBySync: false, openings: 0 };
+  const found = faults.get(name) ?? {
+    failing: null,
+    syncing: null,
+    isKilledBySync: false,
+    openings: 0,
+    alarmsSet: 0,
+  };
   faults.set(name, found);
   return found;
 }
@@ -25,7 +33,11 @@ function faulty(ctx: DurableObjectState): DurableObjectState {
   const state = faultsOf(ctx.id.name ?? "");
   const { storage } = ctx;
   const { sql } = storage;
-  const plain = { exec: sql.exec.bind(sql), sync: storage.sync.bind(storage) };
+  const plain = {
+    exec: sql.exec.bind(sql),
+    sync: storage.sync.bind(storage),
+    setAlarm: storage.setAlarm.bind(storage),
+  };
   const exec: typeof sql.exec = (query, ...bindings) => {
     // The first thing that is asked of a storage.
     if (query.includes("name IN ('meta'")) state.openings++;
@@ -37,7 +49,12 @@ function faulty(ctx: DurableObjectState): DurableObjectState {
     if (state.isKilledBySync) ctx.abort("a write did not reach the disk");
     await plain.sync();
   };
+  const setAlarm: typeof storage.setAlarm = (...at) => {
+    state.alarmsSet++;
+    return plain.setAlarm(...at);
+  };
   Object.defineProperty(sql, "exec", { value: exec });
+  Object.defineProperty(storage, "setAlarm", { value: setAlarm });
   Object.defineProperty(storage, "sync", { value: sync });
   return ctx;
 }
