@@ -1,9 +1,7 @@
-import { setFlagsFromString } from "node:v8";
 import { runCommandLine } from "./cli/program.ts";
+import { tuneGarbageCollection } from "./garbage-collection.ts";
 
-// What a node makes for a command lives for a few milliseconds. V8 would give that up to 128 MiB, for as good as nothing:
-// at its first size the collector costs within a few percent of the same (docs/performance.md).
-setFlagsFromString("--semi-space-growth-factor=1");
+tuneGarbageCollection();
 
 /** Pipes are written to asynchronously: what was said last must get out before the end, but not at any price. */
 const FLUSH_WITHIN_MS = 500;
