@@ -21,8 +21,6 @@ interface Past {
  *
  * Often the object is not there any more to say that it failed: the platform ends it when a write of its does not reach
  * the disk (seen: SQLITE_FULL, an opening four times a second). So what is told here is also what is begun.
- *
- * @internal
  */
 export class Failures {
   readonly #pasts = new Map<string, Past>();

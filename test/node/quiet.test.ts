@@ -154,5 +154,5 @@ test("a quiet leader that is stopped hands over to one that is there", async () 
   const events = leader.events.map(({ type }) => type);
   expect(events).toContain("transfer-started");
   expect(events).not.toContain("transfer-aborted");
-  expect(up(world).some((machine) => machine !== leader && machine.leads)).toBe(true);
+  await world.until(() => up(world).some((machine) => machine !== leader && machine.leads), 50);
 });
