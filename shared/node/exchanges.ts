@@ -2,9 +2,11 @@ import { RaftLiteError } from "../errors.ts";
 import { problemText } from "../problem-text.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { ExchangeReply } from "./api.ts";
-import type { PeerDirectory, Refusal } from "./peer-directory.ts";
+import { Dialing } from "./dialing.ts";
+import type { PeerDirectory } from "./peer-directory.ts";
 import type { Lane, ReplySlot } from "./peer-link.ts";
 import { PeerLink } from "./peer-link.ts";
+import type { Refusal } from "./peer-refusals.ts";
 import type { ExchangeBody, Host, TransportReply } from "./ports.ts";
 import { TransportError } from "./ports.ts";
 import type {
@@ -37,13 +39,6 @@ export interface ExchangeTimings {
   readonly holdMs: number;
 }
 
-/** While nobody answers at an address it is asked again after these times, doubling. */
-const shortestPauseMs = 10;
-const firstPauseMs = 100;
-/** One that was found is asked again so soon while it looks at its own list. */
-const unsettledPauseMs = 20;
-const longestPauseMs = 1000;
-
 /** A link that carries less than this is too slow for large messages: their time-out grows with their size. */
 const slowestBytesPerMs = 200;
 /** In steps: hosts keep timers by their length, and a length for each message would be one for each timer. */
@@ -55,12 +50,6 @@ function transferMs(bytes: number): number {
   return Math.ceil(bytes / slowestBytesPerMs / transferStepMs) * transferStepMs;
 }
 
-interface Dial {
-  nextAt: number;
-  pauseMs: number;
-  underWay: boolean;
-}
-
 /** The node's side of all exchanges: calls to peers, replies to theirs, and finding out who they are. */
 export class Exchanges {
   readonly #directory: PeerDirectory;
@@ -69,7 +58,7 @@ export class Exchanges {
   readonly #timings: ExchangeTimings;
   readonly #self: Introduction;
   readonly #links = new Map<NodeId, PeerLink>();
-  readonly #dials = new Map<string, Dial>();
+  readonly #dialing: Dialing;
   /** What goes before the messages of a call, by address: it hardly ever changes. */
   readonly #heads = new Map<string, { readonly of: Introduction; readonly head: RequestHead }>();
   readonly #knownRequests = new KnownHeads();
@@ -86,6 +75,12 @@ export class Exchanges {
     this.#sink = sink;
     this.#timings = timings;
     this.#self = directory.introduction();
+    this.#dialing = new Dialing({
+      directory,
+      clock: host.clock,
+      ask: (address) => this.#exchange(address, [], timings.callTimeoutMs, null, null),
+      changed: () => sink.directoryChanged(),
+    });
   }
 
   post(message: NodeMessage, afterWrite: boolean): void {
@@ -235,29 +230,14 @@ export class Exchanges {
     this.#sink.refused(peer, address, refusal);
   }
 
-  // ---- finding out who is where ----
-
-  /** Asks the addresses that are due. */
+  /** Asks who is where, where that is not known; see `askAt`. */
   dial(now: number): void {
-    if (this.#closed) return;
-    for (const address of this.#directory.addressesToAsk()) {
-      let dial = this.#dials.get(address);
-      if (!dial) {
-        dial = { nextAt: now, pauseMs: firstPauseMs, underWay: false };
-        this.#dials.set(address, dial);
-      }
-      if (!dial.underWay && dial.nextAt <= now) this.#ask(address, dial);
-    }
+    if (!this.#closed) this.#dialing.dial(now);
   }
 
   /** When an address is to be asked next. */
   get askAt(): number {
-    let askAt = Number.POSITIVE_INFINITY;
-    for (const address of this.#directory.addressesToAsk()) {
-      const dial = this.#dials.get(address);
-      if (!dial?.underWay) askAt = Math.min(askAt, dial?.nextAt ?? Number.NEGATIVE_INFINITY);
-    }
-    return askAt;
+    return this.#dialing.nextAt;
   }
 
   /** When a reply that is held has to leave. */
@@ -267,33 +247,6 @@ export class Exchanges {
       for (const slot of link.slots) replyAt = Math.min(replyAt, slot.deadline);
     }
     return replyAt;
-  }
-
-  #ask(address: string, dial: Dial): void {
-    dial.underWay = true;
-    const { discoveries } = this.#directory;
-    const end = (answered: boolean) => {
-      dial.underWay = false;
-      if (!answered) dial.pauseMs = Math.min(2 * dial.pauseMs, longestPauseMs);
-      else dial.pauseMs = this.#directory.isUnsettled(address) ? unsettledPauseMs : longestPauseMs;
-      dial.nextAt = this.#host.clock.now() + dial.pauseMs;
-      if (this.#directory.isLooking) this.#askSoon();
-      else this.#sink.directoryChanged();
-    };
-    this.#exchange(address, [], this.#timings.callTimeoutMs, null, null).then(
-      () => end(true),
-      () => {
-        this.#directory.recordSilence(address, discoveries);
-        end(false);
-      },
-    );
-  }
-
-  /** Somebody has come up, perhaps where nobody answered a moment ago: that is worth asking now. */
-  #askSoon(): void {
-    const soon = this.#host.clock.now() + shortestPauseMs;
-    for (const dial of this.#dials.values()) dial.nextAt = Math.min(dial.nextAt, soon);
-    this.#sink.directoryChanged();
   }
 
   // ---- calls of peers ----
@@ -319,7 +272,7 @@ export class Exchanges {
     // A stranger that will never be let in may knock for as long as it likes.
     if (request.messages.length === 0 && this.#directory.concerns(request)) this.#sink.introduced();
     if (!this.#directory.hears(request)) {
-      this.#askSoon();
+      this.#dialing.askSoon();
       return Promise.resolve(this.#reply([], null, isPacked));
     }
     if (request.messages.length === 0) return Promise.resolve(this.#reply([], request.id, isPacked));

@@ -1,5 +1,7 @@
 import { findMember, members } from "../raft/quorum.ts";
 import type { Configuration, Member, NodeId, Slot } from "../raft/types.ts";
+import type { Listed, Refusal } from "./peer-refusals.ts";
+import { introductionRefusal, listRefusal, sizeRefusal, wrongListRefusal } from "./peer-refusals.ts";
 import type { Introduction, NodeMessage } from "./wire.ts";
 import { protocolVersion } from "./wire.ts";
 
@@ -15,29 +17,6 @@ export interface ListedPeer {
   readonly address: string;
   /** The id the list gives it; null when the list names addresses only. */
   readonly id: NodeId | null;
-}
-
-export interface Refusal {
-  readonly code: string;
-  /** One line, complete without the rest. */
-  readonly message: string;
-}
-
-/** What is known of a listed address. */
-interface Listed {
-  readonly address: string;
-  readonly expectedId: NodeId | null;
-  /** Whether somebody has been asked there, since the newest of the others was found. */
-  tried: boolean;
-  isSelf: boolean;
-  found: { readonly id: NodeId; readonly storeId: string } | null;
-  /** How many nodes the one found there counts; undefined: it has not looked at its own list yet, or is in a cluster. */
-  size: number | undefined;
-  /** The cluster that the one found there belongs to; null while it has none. */
-  clusterId: string | null;
-  problem: Refusal | null;
-  /** Another entry of the list is the same node. */
-  isTwin: boolean;
 }
 
 /** Callers whose word is kept until they are found: as many as a list could name. */
@@ -210,7 +189,7 @@ export class PeerDirectory {
       listed.isSelf = true;
       return null;
     }
-    const refusal = this.#refusalAt(address, listed, other) ?? this.refusalOf(other, address);
+    const refusal = listRefusal(this.#listed, address, listed, other) ?? this.refusalOf(other, address);
     if (listed) {
       listed.isTwin = refusal?.code === "one-node-at-two-addresses";
       listed.problem = refusal;
@@ -229,83 +208,22 @@ export class PeerDirectory {
     return refusal;
   }
 
-  /** What the list itself says against the one found at an address. */
-  #refusalAt(address: string, listed: Listed | undefined, other: Introduction): Refusal | null {
-    if (!listed) return null;
-    if (listed.expectedId !== null && listed.expectedId !== other.id) {
-      return refuse(
-        "wrong-id",
-        `${address} is listed as node ${listed.expectedId} but answers as node ${other.id}`,
-      );
-    }
-    if (listed.found !== null && listed.found.id !== other.id) {
-      return refuse(
-        "two-ids-at-one-address",
-        `${address} answered as node ${listed.found.id} and now answers as node ${other.id}`,
-      );
-    }
-    const twin = this.#listed.find((one) => one !== listed && one.found?.id === other.id);
-    if (!twin) return null;
-    return twin.found?.storeId === other.storeId
-      ? refuse(
-          "one-node-at-two-addresses",
-          `${twin.address} and ${address} are the same node ${other.id}: list it once`,
-        )
-      : refuse(
-          "duplicate-id",
-          `two nodes answer as ${other.id}, at ${twin.address} and at ${address}: give each an id of its own`,
-        );
-  }
-
   /**
    * Why a node that introduces itself so cannot be dealt with; null when it can. `address`: where it was found; null
    * for one that calls.
    */
   refusalOf(other: Introduction, address: string | null): Refusal | null {
     const { id, storeId } = this.#options;
-    if (address === null && this.#countsTooMany()) {
-      return refuse(
-        "peer-list-wrong",
-        `node ${id} lists one node at two addresses and takes no part until that is mended`,
-      );
-    }
-    const who = () => (address === null ? `node ${other.id}` : `node ${other.id} at ${address}`);
-    if (other.version !== protocolVersion) {
-      return refuse(
-        "protocol-version",
-        `${who()} speaks protocol ${other.version}, this node ${protocolVersion}`,
-      );
-    }
-    if (other.id === id && other.storeId !== storeId) {
-      return refuse(
-        "duplicate-id",
-        `another node answers as ${id}${at(address)}: give each node an id of its own`,
-      );
-    }
-    if (this.#clusterId !== null && other.clusterId !== null && other.clusterId !== this.#clusterId) {
-      return refuse(
-        "foreign-cluster",
-        `${who()} belongs to cluster ${other.clusterId}, this node to ${this.#clusterId}: check both peer lists`,
-      );
-    }
-    const known = this.storeIdOf(other.id);
-    if (known !== null && known !== other.storeId) {
-      return refuse(
-        "wrong-store",
-        `${who()} has another data directory than the node that joined as ${other.id}: it was wiped or replaced; ` +
-          "bring it back with its own data, or under a new id",
-      );
-    }
-    return this.#sizeRefusal(other, who);
+    const self = { id, storeId, clusterId: this.#clusterId };
+    return address === null && this.#countsTooMany()
+      ? wrongListRefusal(id)
+      : (introductionRefusal(self, other, address, this.storeIdOf(other.id)) ??
+          sizeRefusal(this.#knownSize(), other, address));
   }
 
-  #sizeRefusal(other: Introduction, who: () => string): Refusal | null {
-    const size = this.#configuration?.slots.length ?? (this.#listIsKnown() ? this.#size() : undefined);
-    if (other.size === undefined || size === undefined || other.size === size) return null;
-    return refuse(
-      "peer-lists-differ",
-      `${who()} counts ${nodes(other.size)} by its peer list, this node ${nodes(size)}: every node must list all others`,
-    );
+  /** How many nodes this one counts; undefined while it does not know. */
+  #knownSize(): number | undefined {
+    return this.#configuration?.slots.length ?? (this.#listIsKnown() ? this.#size() : undefined);
   }
 
   /** A bound peer that holds the entry this node holds too proves that entry committed. */
@@ -463,16 +381,4 @@ export class PeerDirectory {
   #size(): number {
     return 1 + this.#others().length;
   }
-}
-
-function refuse(code: string, message: string): Refusal {
-  return { code, message };
-}
-
-function at(address: string | null): string {
-  return address === null ? "" : ` at ${address}`;
-}
-
-function nodes(count: number): string {
-  return count === 1 ? "1 node" : `${count} nodes`;
 }

@@ -49,6 +49,7 @@ import type {
   TermRun,
   Work,
 } from "./types.ts";
+import { roleName, viewOf } from "./view.ts";
 
 /** What storage gives back after a restart. */
 export interface RestoredState {
@@ -311,8 +312,7 @@ export class Raft {
 
   /** As in `view`; what is asked for in every turn can be had without the rest. */
   get role(): RoleName {
-    const { type } = this.#core.state.role;
-    return type === "leader" ? "Leader" : type === "candidate" ? "Candidate" : "Follower";
+    return roleName(this.#core.state);
   }
 
   get term(): Term {
@@ -341,29 +341,7 @@ export class Raft {
   }
 
   view(): RaftView {
-    const { state } = this.#core;
-    const { role, log } = state;
-    return {
-      role: this.role,
-      term: state.term,
-      leader: state.leader,
-      quiet: state.quiet,
-      lastIndex: log.lastIndex,
-      durableIndex: log.durableIndex,
-      commitIndex: state.commitIndex,
-      configuration: this.configuration,
-      configurationIndex: this.configurationIndex,
-      peers:
-        role.type === "leader"
-          ? role.progress.map((progress) => ({
-              id: progress.id,
-              matchIndex: progress.matchIndex,
-              nextIndex: progress.nextIndex,
-              state: progress.state,
-              contactMs: progress.answered ? state.now - progress.contactAt : null,
-            }))
-          : [],
-    };
+    return viewOf(this.#core.state);
   }
 
   /** True when term and vote would be found as they are after a crash now. */
