@@ -23,11 +23,6 @@ export class Addresses {
     return url ?? `${this.#base}/${id}`;
   }
 
-  /** The node with that address; null: none of ours. */
-  idAt(address: string): string | null {
-    return this.#config.nodes.find(({ id }) => this.of(id) === address)?.id ?? null;
-  }
-
   /** The object with that address; null: it is elsewhere. An object goes by its stand-in too. */
   objectAt(address: string): string | null {
     const found = this.#config.nodes.find(

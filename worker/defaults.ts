@@ -41,6 +41,9 @@ export const MAX_WAITING_BYTES = 8 << 20;
 /** How soon an object that was made to crash comes back when nobody calls it. */
 export const CRASH_RETURN_MS = 500;
 
+/** So long a quiet node that is to be stopped, or to crash, has for waking the others. */
+export const WAKE_OTHERS_MS = 100;
+
 /** So long a crash waits for its own answer to leave. */
 export const CRASH_DELAY_MS = 50;
 

@@ -7,7 +7,7 @@ import type { StateMachine } from "../shared/node/state-machine.ts";
 import { Addresses } from "./addresses.ts";
 import { chaosRoutes } from "./chaos.ts";
 import { badConfiguration } from "./config.ts";
-import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS, HOLD_BACK_MS } from "./defaults.ts";
+import { BACKSTOP_MS, CRASH_DELAY_MS, CRASH_RETURN_MS, HOLD_BACK_MS, WAKE_OTHERS_MS } from "./defaults.ts";
 import { drain } from "./drain.ts";
 import { Failures } from "./failures.ts";
 import { LEADER_HEADER, NOT_RUNNING_HEADER, PATH_HEADER } from "./headers.ts";
@@ -258,7 +258,15 @@ export class ObjectNode<Machine extends StateMachine> {
 
   // ---- chaos ----
 
+  /** Whoever takes a node out wants to see what the others make of it: of a quiet cluster, nothing would be seen. */
+  async #wakeOthers(): Promise<void> {
+    if (!this.#running?.node.isQuiet) return;
+    this.#running.node.wake();
+    await new Promise((resolve) => setTimeout(resolve, WAKE_OTHERS_MS));
+  }
+
   async #stop(): Promise<void> {
+    await this.#wakeOthers();
     this.#state.storage.kv.put(STOPPED, true);
     if (this.#running !== null) console.log(`[Node ${this.#id}] Stopped`);
     this.#running?.node.halt();
@@ -279,6 +287,7 @@ export class ObjectNode<Machine extends StateMachine> {
   }
 
   async #crash(): Promise<void> {
+    await this.#wakeOthers();
     if (this.#running !== null) await this.#state.storage.setAlarm(Date.now() + CRASH_RETURN_MS);
     await this.#state.storage.sync();
     failures.forget(this.#key);

@@ -110,8 +110,7 @@ export class RunningNode<Machine extends StateMachine> {
 
   /** Id of the leader that this node knows; null when it knows none. */
   get leader(): string | null {
-    const { leader } = this.node.addresses();
-    return leader === null ? null : this.#parts.addresses.idAt(leader);
+    return this.node.leader;
   }
 
   /** Answers a request from outside, of a Worker that serves the cluster under `path`; never rejects. */

@@ -355,8 +355,15 @@ export class RaftNode implements NodeApi {
     });
   }
 
+  /** Id of the leader that this node knows, in a quiet cluster of the last one; null when it knows none. */
+  get leader(): NodeId | null {
+    return this.#view.leader;
+  }
+
   addresses(): { readonly leader: string | null; readonly peers: readonly string[] } {
     const { leader } = this.#view;
+    // A quiet node that lost its memory would say for ever that nobody leads.
+    if (leader === null) this.wake();
     const self = this.#directory.advertisedAddress;
     const others = this.#directory.peers().map(({ address }) => address);
     return {

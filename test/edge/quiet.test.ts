@@ -60,16 +60,22 @@ test.concurrent("a minute in which nobody comes: not a call, not an alarm, nobod
   for (const node of edge.cluster.nodes) expect(await node.get("x")).toBe("2");
   await edge.cluster.leader();
   expect((await other!.status()).term).toBe(term + 1);
-  // And to sleep again.
+  // And to sleep again. A new runtime finds a quiet cluster, and whoever asks it who leads wakes it.
   await quietCounts(edge);
+  await edge.restart();
+  expect(JSON.parse((await call(`${edge.url}/v1/status/leader`)).text)).toBe("");
+  await edge.cluster.leader();
 });
 
-test.concurrent("a quiet leader that goes away is replaced when somebody comes", async ({ lab }) => {
+test.concurrent("a leader that is taken out of a quiet cluster is replaced, though nobody asks for anything", async ({
+  lab,
+}) => {
   const edge = await MiniflareEdge.open(lab, { entry, vars: CALM });
   const leader = await edge.cluster.leader();
   await leader.insist("SET x=1");
   await quietCounts(edge);
   await leader.kill();
+  expect(await edge.cluster.leader()).not.toBe(leader);
   const [other] = edge.cluster.others(leader);
   expect((await post(`${other!.url}/command?${WITHIN}`, { cmd: "SET x=2" })).status).toBe(200);
   expect(await edge.cluster.leader()).not.toBe(leader);

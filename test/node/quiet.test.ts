@@ -59,6 +59,14 @@ test("those who look at it do not wake it; whoever asks for the leader's own ans
   await world.until(() => !world.machines.some(isQuiet));
 });
 
+test("nodes that lost their memory are woken by who asks them for the leader, and know one then", async () => {
+  const world = await quietCluster();
+  await evict(...world.machines);
+  const [first] = world.machines as [Machine];
+  expect(first.node.addresses().leader).toBeNull();
+  await world.until(() => first.node.addresses().leader !== null);
+});
+
 describe("clients that take no forwarding find a leader", () => {
   async function findLeader(world: World): Promise<void> {
     for (let round = 0; round < 20; round++) {
