@@ -35,8 +35,8 @@ export { EmbeddedNode } from "../shared/node/embedded-node.ts";
 export type { NodeEvent, NodeEventSink, NodeTrace } from "../shared/node/events.ts";
 export type { LogLinesOptions } from "../shared/node/log-lines.ts";
 export { LogLines } from "../shared/node/log-lines.ts";
-export type { NodeOptions } from "../shared/node/node.ts";
 export { RaftNode } from "../shared/node/node.ts";
+export type { NodeOptions } from "../shared/node/node-options.ts";
 export type { ListedPeer } from "../shared/node/peer-directory.ts";
 export type {
   Clock,

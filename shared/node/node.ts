@@ -1,11 +1,10 @@
 import { RaftLiteError } from "../errors.ts";
-import type { ElectionPriority, RaftLimits, RaftSettings } from "../raft/core.ts";
+import type { RaftSettings } from "../raft/core.ts";
 import { defaultLimits } from "../raft/core.ts";
 import { Raft } from "../raft/raft.ts";
 import type { LogIndex, NodeId, RaftEvent, RaftTrace, RaftView, Work } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import { LogStore } from "../storage/log-store.ts";
-import type { DurableStorage } from "../storage/port.ts";
 import type {
   CommandOutcome,
   ExchangeReply,
@@ -21,67 +20,26 @@ import type {
   WaitOptions,
 } from "./api.ts";
 import { Applier } from "./applier.ts";
+import { ClientIntake } from "./client-intake.ts";
 import { ClientReads } from "./client-reads.ts";
 import { CommandRouter } from "./command-router.ts";
 import { Commands } from "./commands.ts";
-import type { Timings } from "./defaults.ts";
 import { DEFAULT_MAX_WAITS } from "./defaults.ts";
-import type { NodeEventSink } from "./events.ts";
 import { Exchanges, problemReply } from "./exchanges.ts";
 import { LogTail } from "./log-tail.ts";
+import type { NodeOptions } from "./node-options.ts";
+import { NodePicture } from "./node-picture.ts";
 import { NodeReporter } from "./node-reporter.ts";
-import { healthOf, metricsOf, statusOf } from "./node-status.ts";
-import type { ListedPeer } from "./peer-directory.ts";
 import { PeerDirectory } from "./peer-directory.ts";
 import type { ExchangeBody, Host } from "./ports.ts";
 import type { NodeRecorder } from "./recorder.ts";
-import { notLeaderError, overloadedError, tooLargeError, unavailableError } from "./refusals.ts";
+import { unavailableError } from "./refusals.ts";
 import { answerSingle } from "./single-message.ts";
-import type { StateMachine } from "./state-machine.ts";
 import { Waits } from "./waits.ts";
 import type { NodeMessage } from "./wire.ts";
 import { WriteFlow } from "./write-flow.ts";
 import { Writer } from "./writer.ts";
 
-export interface NodeOptions {
-  readonly id: NodeId;
-  /** The other nodes as this one was told; empty for a cluster of one. */
-  readonly peers: readonly ListedPeer[];
-  /** URL under which peers reach this node; null: what their lists say. */
-  readonly advertise: string | null;
-  /** URL that serves until a peer has told; asked for when the node has been started. */
-  readonly fallbackAddress: () => string;
-  readonly timings: Timings;
-  readonly storage: DurableStorage;
-  readonly stateMachine: StateMachine;
-  readonly host: Host;
-  readonly onEvent?: NodeEventSink;
-  readonly recorder?: NodeRecorder | undefined;
-  /** The node has stopped for good: its storage failed, or a rule of Raft did not hold. Called once. */
-  readonly onFatal: (error: unknown) => void;
-  readonly limits?: Partial<RaftLimits>;
-  /** Bytes of commands that may wait at this node for a majority; more are refused with 429. 64 MiB unless given. */
-  readonly maxWaitingBytes?: number;
-  /** So many entries may be applied before what they changed is written; 1024 unless given. */
-  readonly flushEntries?: number;
-  /** Clients that may wait for a change at a time (`NodeApi.wait`); DEFAULT_MAX_WAITS unless given. */
-  readonly maxWaits?: number;
-  /** `low`: the node is to lead only where no other can. `normal` unless given. */
-  readonly electionPriority?: ElectionPriority;
-  /** The node had fallen silent when it lost its memory (`isQuiet`): it is to stay so until it is needed. */
-  readonly quiet?: boolean;
-  /**
-   * Called while the log is verified, every few milliseconds: a host that has others to answer meanwhile gives a promise
-   * that it resolves when they have had their turn. Without it all is verified in one go.
-   */
-  readonly whileOpening?: () => Promise<void> | undefined;
-}
-
-/** Commands and reads that may wait at one node at a time; more are refused with 429. */
-const maxWaiting = 10_000;
-const defaultMaxWaitingBytes = 64 << 20;
-/** A value of one mebibyte, a key, and what describes them: it must fit into one exchange, however it is encoded. */
-const maxCommandBytes = (1 << 20) + (64 << 10);
 /**
  * Long enough for the next command of a client that sends one after the other: its entry brings the news of the one
  * before along, and half of the calls between nodes are saved. Short enough for whoever watches a follower.
@@ -112,6 +70,8 @@ export class RaftNode implements NodeApi {
   readonly #reads: ClientReads;
   readonly #waits: Waits;
   readonly #router: CommandRouter;
+  readonly #intake: ClientIntake;
+  readonly #picture: NodePicture;
   readonly #reporter: NodeReporter;
   readonly #recorder: NodeRecorder | undefined;
   #queue: (RaftEvent | NodeMessage)[] = [];
@@ -210,6 +170,40 @@ export class RaftNode implements NodeApi {
       entryTime: () => this.#writes.nextTime(),
       addressOf: (peer) => this.#directory.addressOf(peer),
     });
+    this.#intake = new ClientIntake({
+      id,
+      clock: host.clock,
+      commands: this.#commands,
+      reads: this.#reads,
+      waits: this.#waits,
+      reporter: this.#reporter,
+      maxWaitingBytes: options.maxWaitingBytes,
+      isOpen: () => !this.#isDeaf() && this.#state !== "draining",
+      view: () => this.#view,
+      addressOf: (peer) => this.#directory.addressOf(peer),
+      readPoint: () => ({
+        ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1,
+        ...this.#router.served,
+      }),
+      schedule: () => this.#schedule(),
+      wake: () => this.wake(),
+    });
+    this.#picture = new NodePicture({
+      id,
+      timings,
+      clock: host.clock,
+      log,
+      tail: this.#tail,
+      raft: this.#raft,
+      view: () => this.#view,
+      directory: this.#directory,
+      applier: this.#applier,
+      writer: this.#writer,
+      commands: this.#commands,
+      reads: this.#reads,
+      waits: this.#waits,
+      reporter: this.#reporter,
+    });
   }
 
   /**
@@ -260,99 +254,29 @@ export class RaftNode implements NodeApi {
   // ---- for clients ----
 
   execute(schema: number, bytes: Uint8Array, options: RequestOptions): Promise<CommandOutcome> {
-    const refusal = this.#refusal(options, bytes.length);
-    if (refusal) return Promise.reject(refusal);
-    this.#reporter.counters.commands++;
-    return new Promise((resolve, reject) => {
-      const deadline = this.#host.clock.now() + options.timeoutMs;
-      this.#commands.add({ schema, bytes, deadline, forward: options.forward, resolve, reject });
-      this.#schedule();
-    });
+    return this.#intake.execute(schema, bytes, options);
   }
 
-  async read(options: RequestOptions): Promise<ReadPoint> {
-    const refusal = this.#refusal(options, 0);
-    if (refusal) throw refusal;
-    this.#reporter.counters.reads++;
-    await new Promise<void>((resolve, reject) => {
-      this.#reads.add({ deadline: this.#host.clock.now() + options.timeoutMs, resolve, reject });
-      this.#schedule();
-    });
-    return { ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1, ...this.#router.served };
+  read(options: RequestOptions): Promise<ReadPoint> {
+    return this.#intake.read(options);
   }
 
   wait(subscribe: Subscribe, options: WaitOptions): Promise<WaitEnd> {
-    if (this.#isDeaf() || this.#state === "draining") {
-      return Promise.reject(unavailableError("stopping", this.id, "none"));
-    }
-    const soonest = this.#waits.deadline;
-    const ended = this.#waits.add(subscribe, options, this.#host.clock.now());
-    // A turn sets the timer.
-    if (this.#waits.deadline < soonest) this.#schedule();
-    return ended;
-  }
-
-  #refusal(options: RequestOptions, bytes: number): RaftLiteError | null {
-    if (this.#isDeaf() || this.#state === "draining") return unavailableError("stopping", this.id, "none");
-    if (bytes > maxCommandBytes) return tooLargeError(bytes, maxCommandBytes);
-    const { role, leader } = this.#view;
-    if (!options.forward && role !== "Leader") {
-      // Whoever asks for a leader wants there to be one.
-      this.wake();
-      return notLeaderError(leader, leader && this.#directory.addressOf(leader));
-    }
-    const waiting = this.#commands.count + this.#reads.count;
-    const { maxWaitingBytes = defaultMaxWaitingBytes } = this.#options;
-    if (waiting >= maxWaiting || this.#commands.bytes + bytes > maxWaitingBytes)
-      return overloadedError(waiting);
-    return null;
+    return this.#intake.wait(subscribe, options);
   }
 
   status(logLimit: number): NodeStatus {
-    return statusOf(
-      {
-        id: this.id,
-        storeId: this.storeId,
-        view: this.#view,
-        // The picture may be older than a truncation that is on its way to the disk.
-        durableIndex: Math.min(this.#view.durableIndex, this.#raft.durableIndex),
-        applied: this.#applier.applied,
-      },
-      this.#directory,
-      this.#tail,
-      (entry) => this.#reporter.describe(entry),
-      logLimit,
-    );
+    return this.#picture.status(logLimit);
   }
 
   health(): Health {
     if (this.#state === "failed") return { healthy: false, reason: "this node has failed" };
     if (this.#state === "stopped") return { healthy: false, reason: "this node has stopped" };
-    return healthOf(this.#view, {
-      now: this.#host.clock.now(),
-      contactAt: this.#raft.contactAt(),
-      patienceMs: this.#longestElectionTimeoutMs(),
-      applied: this.#applier.applied,
-      problem: this.#directory.problem(),
-    });
-  }
-
-  /** In force now: the leader's heartbeat may have stretched this node's own. */
-  #longestElectionTimeoutMs(): number {
-    const { electionTimeoutMinMs, electionTimeoutMaxMs } = this.#options.timings;
-    return (this.#raft.electionTimeoutMs() * electionTimeoutMaxMs) / electionTimeoutMinMs;
+    return this.#picture.health();
   }
 
   metrics(): readonly Metric[] {
-    return metricsOf(this.#view, {
-      ...this.#reporter.counters,
-      applied: this.#applier.applied,
-      writeGroups: this.#writer.groups,
-      waitingCommands: this.#commands.count,
-      waitingReads: this.#reads.count,
-      waits: this.#waits,
-      boot: this.#log.boot,
-    });
+    return this.#picture.metrics();
   }
 
   /** Id of the leader that this node knows, in a quiet cluster of the last one; null when it knows none. */
@@ -361,15 +285,9 @@ export class RaftNode implements NodeApi {
   }
 
   addresses(): { readonly leader: string | null; readonly peers: readonly string[] } {
-    const { leader } = this.#view;
     // A quiet node that lost its memory would say for ever that nobody leads.
-    if (leader === null) this.wake();
-    const self = this.#directory.advertisedAddress;
-    const others = this.#directory.peers().map(({ address }) => address);
-    return {
-      leader: leader === this.id ? self : leader === null ? null : this.#directory.addressOf(leader),
-      peers: [self, ...others],
-    };
+    if (this.leader === null) this.wake();
+    return this.#picture.addresses();
   }
 
   // ---- for peers and the host ----
