@@ -51,6 +51,25 @@ describe("a reply that is held for the disk", () => {
   });
 });
 
+test("a call that carries something names the data directory that is meant; one that asks who is there does not", async () => {
+  const world = new World(["A", "B", "C"]);
+  const calls: { readonly to: Machine; readonly head: { toStoreId?: string }; readonly isEmpty: boolean }[] =
+    [];
+  world.fate = ({ body }, to) => {
+    const { messages, ...head } = JSON.parse(body) as { messages: unknown[]; toStoreId?: string };
+    calls.push({ to: to as Machine, head, isEmpty: messages.length === 0 });
+    return "arrives";
+  };
+  for (const machine of world.machines) await machine.start();
+  await world.until(() => world.machines.every(({ status }) => status.leader !== null));
+  // Who was asked first and is called afterwards, at one address, by one node.
+  expect(calls.filter(({ isEmpty }) => isEmpty).length).toBeGreaterThan(0);
+  expect(calls.filter(({ isEmpty }) => !isEmpty).length).toBeGreaterThan(0);
+  for (const { to, head, isEmpty } of calls) {
+    expect(head.toStoreId).toBe(isEmpty ? undefined : to.raft.storeId);
+  }
+});
+
 describe("an answer", () => {
   const acknowledged = (term: number, matchIndex: number) => ({
     type: "AppendEntriesResponse",
