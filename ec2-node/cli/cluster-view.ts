@@ -32,6 +32,11 @@ export function judgeCluster(reports: readonly NodeReport[]): ClusterView {
   if (followers.size >= needed) {
     return { leader, quorum: true, summary: `${followers.size} of ${size} nodes follow ${leader?.node}` };
   }
+  // Quiet nodes that have lost their memory know of no leader, and find one as soon as somebody comes.
+  const quiet = answers.filter(({ status }) => status.quiet && status.term === newest).length;
+  if (quiet >= needed) {
+    return { leader, quorum: true, summary: `${quiet} of ${size} nodes are quiet until they are needed` };
+  }
   const healthy = answers.find((report) => report.healthy && report.status.term === newest);
   if (reports.length < size && healthy !== undefined) {
     const name = healthy.status.leader ?? "its leader";

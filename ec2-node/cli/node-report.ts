@@ -13,6 +13,8 @@ export interface ReportedStatus {
   readonly lastIndex: number;
   readonly clusterSize: number;
   readonly peers: readonly ReportedPeer[];
+  /** It has fallen silent until somebody needs it. */
+  readonly quiet: boolean;
   /** Why it does not take part. */
   readonly problem: string | null;
 }
@@ -68,6 +70,7 @@ export function readStatus(body: unknown): ReportedStatus | null {
     lastIndex: isNumber(raft.lastIndex) ? raft.lastIndex : 0,
     clusterSize: isNumber(raft.clusterSize) ? raft.clusterSize : peers.length + 1,
     peers,
+    quiet: raft.quiet === true,
     problem: typeof raft.problem === "string" ? raft.problem : null,
   };
 }

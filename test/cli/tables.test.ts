@@ -19,6 +19,7 @@ interface Said {
   healthy?: boolean;
   lastIndex?: number;
   problem?: string | null;
+  quiet?: boolean;
   lags?: Record<string, number>;
 }
 
@@ -43,7 +44,13 @@ function said(node: string, said: Said = {}): NodeReport {
         log: [{ term: 3, cmd: "SET x=5" }],
         commitIndex: 4,
         logStart: 4,
-        raft: { lastIndex: said.lastIndex ?? 7, clusterSize: 3, peers, problem: said.problem ?? null },
+        raft: {
+          lastIndex: said.lastIndex ?? 7,
+          clusterSize: 3,
+          quiet: said.quiet ?? false,
+          peers,
+          problem: said.problem ?? null,
+        },
       }),
     ),
   );
@@ -105,6 +112,17 @@ describe("a quorum", () => {
 
   test("is a majority of different nodes, not of addresses", () => {
     expect(judgeCluster([leaderA(), leaderA(), away("B")]).quorum).toBe(false);
+  });
+
+  test("nodes that sleep are enough of them, leader or not: they find one when they are needed", () => {
+    const asleep = (id: string) => said(id, { leader: null, quiet: true });
+    expect(judgeCluster([asleep("A"), asleep("B"), away("C")])).toEqual({
+      leader: null,
+      quorum: true,
+      summary: "2 of 3 nodes are quiet until they are needed",
+    });
+    expect(judgeCluster([asleep("A"), away("B"), away("C")]).quorum).toBe(false);
+    expect(judgeCluster([asleep("A"), said("B", { leader: null, term: 4 }), away("C")]).quorum).toBe(false);
   });
 });
 
