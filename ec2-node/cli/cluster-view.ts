@@ -33,7 +33,8 @@ export function judgeCluster(reports: readonly NodeReport[]): ClusterView {
     return { leader, quorum: true, summary: `${followers.size} of ${size} nodes follow ${leader?.node}` };
   }
   // Quiet nodes that have lost their memory know of no leader, and find one as soon as somebody comes.
-  const quiet = answers.filter(({ status }) => status.quiet && status.term === newest).length;
+  const asleep = answers.filter(({ status }) => status.quiet && status.term === newest);
+  const quiet = new Set(asleep.map(({ status }) => status.node)).size;
   if (quiet >= needed) {
     return { leader, quorum: true, summary: `${quiet} of ${size} nodes are quiet until they are needed` };
   }

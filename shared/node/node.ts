@@ -1,7 +1,5 @@
 import { RaftLiteError } from "../errors.ts";
-import type { RaftSettings } from "../raft/core.ts";
-import { defaultLimits } from "../raft/core.ts";
-import { Raft } from "../raft/raft.ts";
+import type { Raft } from "../raft/raft.ts";
 import type { LogIndex, NodeId, RaftEvent, RaftTrace, RaftView, Work } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import { LogStore } from "../storage/log-store.ts";
@@ -19,32 +17,28 @@ import type {
   WaitEnd,
   WaitOptions,
 } from "./api.ts";
-import { Applier } from "./applier.ts";
-import { ClientIntake } from "./client-intake.ts";
-import { ClientReads } from "./client-reads.ts";
-import { CommandRouter } from "./command-router.ts";
-import { Commands } from "./commands.ts";
-import { DEFAULT_MAX_WAITS } from "./defaults.ts";
-import { Exchanges, problemReply } from "./exchanges.ts";
-import { LogTail } from "./log-tail.ts";
+import type { Applier } from "./applier.ts";
+import type { ClientIntake } from "./client-intake.ts";
+import type { ClientReads } from "./client-reads.ts";
+import type { CommandRouter } from "./command-router.ts";
+import type { Commands } from "./commands.ts";
+import type { Exchanges } from "./exchanges.ts";
+import { problemReply } from "./exchanges.ts";
+import type { LogTail } from "./log-tail.ts";
 import type { NodeOptions } from "./node-options.ts";
-import { NodePicture } from "./node-picture.ts";
-import { NodeReporter } from "./node-reporter.ts";
-import { PeerDirectory } from "./peer-directory.ts";
+import { assemble, mintId } from "./node-parts.ts";
+import type { NodePicture } from "./node-picture.ts";
+import type { NodeReporter } from "./node-reporter.ts";
+import type { PeerDirectory } from "./peer-directory.ts";
 import type { ExchangeBody, Host } from "./ports.ts";
 import type { NodeRecorder } from "./recorder.ts";
 import { unavailableError } from "./refusals.ts";
 import { answerSingle } from "./single-message.ts";
-import { Waits } from "./waits.ts";
+import type { Waits } from "./waits.ts";
 import type { NodeMessage } from "./wire.ts";
-import { WriteFlow } from "./write-flow.ts";
-import { Writer } from "./writer.ts";
+import type { WriteFlow } from "./write-flow.ts";
+import type { Writer } from "./writer.ts";
 
-/**
- * Long enough for the next command of a client that sends one after the other: its entry brings the news of the one
- * before along, and half of the calls between nodes are saved. Short enough for whoever watches a follower.
- */
-const commitNoticeMs = 2;
 /** A stopping leader waits this long for a successor, and then for what its clients still wait for. */
 const handOverMs = 1000;
 const drainMs = 500;
@@ -86,124 +80,37 @@ export class RaftNode implements NodeApi {
   #whenIdle: (() => void)[] = [];
 
   private constructor(options: NodeOptions, log: LogStore) {
-    const { id, timings, host, storage } = options;
-    this.id = id;
+    this.id = options.id;
     this.#options = options;
     this.#recorder = options.recorder;
-    this.#host = host;
+    this.#host = options.host;
     this.#log = log;
-    this.#reporter = new NodeReporter(options.onEvent, host.clock, options.stateMachine);
-    this.#tail = new LogTail(log);
-    this.#applier = new Applier(storage, options.stateMachine, log, this.#tail, options.flushEntries);
-    const settings: RaftSettings = {
-      ...defaultLimits,
-      commitNoticeMs,
-      ...options.limits,
-      ...timings,
-      electionPriority: options.electionPriority ?? "normal",
-      id,
-      storeId: log.storeId,
-    };
-    this.#raft = Raft.restore(
-      settings,
-      {
-        hardState: log.hardState,
-        runs: log.runs,
-        lastIndex: log.lastIndex,
-        configurations: log.configurations,
-        commitIndex: log.applied,
-        // Who has no cluster yet has to find one.
-        quiet: options.quiet === true && log.clusterId !== null,
-      },
-      host.random32(),
-      host.clock.now(),
-    );
-    this.#view = this.#raft.view();
-    this.#directory = new PeerDirectory({
-      id,
-      storeId: log.storeId,
-      peers: options.peers,
-      advertise: options.advertise,
-      fallbackAddress: options.fallbackAddress,
-      candidateClusterId: mintId(host),
-      clusterId: log.clusterId,
-    });
-    this.#directory.setConfiguration(log.configurations.at(-1)?.configuration ?? null);
-    this.#exchanges = new Exchanges(
-      this.#directory,
-      host,
-      {
-        deliver: (message) => this.#enqueue(message),
-        callFailed: (peer, messages, neverArrived) => this.#onCallFailed(peer, messages, neverArrived),
-        refused: (peer, address, refusal) =>
-          this.#reporter.report({ type: "refused", peer, address, ...refusal }),
-        directoryChanged: () => this.#schedule(),
-        introduced: () => this.wake(),
-      },
-      { callTimeoutMs: timings.electionTimeoutMinMs, holdMs: timings.electionTimeoutMinMs / 2 },
-    );
-    this.#writer = new Writer(storage, log, {
-      flushApplied: (all) => this.#flush(all),
-      written: (number) => this.#onWritten(number),
-      failed: (error) => this.#fail(error),
-    });
-    this.#writes = new WriteFlow({
-      log,
-      tail: this.#tail,
-      writer: this.#writer,
-      exchanges: this.#exchanges,
-      clock: host.clock,
-      // A disk that takes longer than an election: whoever leads must be able to write.
-      stallMs: timings.electionTimeoutMinMs,
-    });
-    this.#commands = new Commands(id, log.boot);
-    this.#reads = new ClientReads(log.boot);
-    this.#waits = new Waits(options.maxWaits ?? DEFAULT_MAX_WAITS);
-    this.#router = new CommandRouter({
-      raft: this.#raft,
-      tail: this.#tail,
-      applier: this.#applier,
-      commands: this.#commands,
-      reads: this.#reads,
-      waits: this.#waits,
-      exchanges: this.#exchanges,
-      entryTime: () => this.#writes.nextTime(),
-      addressOf: (peer) => this.#directory.addressOf(peer),
-    });
-    this.#intake = new ClientIntake({
-      id,
-      clock: host.clock,
-      commands: this.#commands,
-      reads: this.#reads,
-      waits: this.#waits,
-      reporter: this.#reporter,
-      maxWaitingBytes: options.maxWaitingBytes,
-      isOpen: () => !this.#isDeaf() && this.#state !== "draining",
-      view: () => this.#view,
-      addressOf: (peer) => this.#directory.addressOf(peer),
-      readPoint: () => ({
-        ordinal: this.#tail.ordinalAfter(this.#applier.applied) - 1,
-        ...this.#router.served,
-      }),
+    const parts = assemble(options, log, {
+      enqueue: (event) => this.#enqueue(event),
       schedule: () => this.#schedule(),
       wake: () => this.wake(),
-    });
-    this.#picture = new NodePicture({
-      id,
-      timings,
-      clock: host.clock,
-      log,
-      tail: this.#tail,
-      raft: this.#raft,
+      callFailed: (peer, messages, neverArrived) => this.#onCallFailed(peer, messages, neverArrived),
+      flush: (all) => this.#flush(all),
+      written: (number) => this.#onWritten(number),
+      failed: (error) => this.#fail(error),
+      isOpen: () => !this.#isDeaf() && this.#state !== "draining",
       view: () => this.#view,
-      directory: this.#directory,
-      applier: this.#applier,
-      writer: this.#writer,
-      commands: this.#commands,
-      reads: this.#reads,
-      waits: this.#waits,
-      reporter: this.#reporter,
     });
+    this.#raft = parts.raft;
+    this.#tail = parts.tail;
+    this.#directory = parts.directory;
+    this.#exchanges = parts.exchanges;
+    this.#writer = parts.writer;
+    this.#writes = parts.writes;
+    this.#applier = parts.applier;
+    this.#commands = parts.commands;
+    this.#reads = parts.reads;
+    this.#waits = parts.waits;
+    this.#router = parts.router;
+    this.#intake = parts.intake;
+    this.#picture = parts.picture;
+    this.#reporter = parts.reporter;
+    this.#view = parts.raft.view();
   }
 
   /**
@@ -593,11 +500,6 @@ export class RaftNode implements NodeApi {
     this.#reads.rejectAll(unavailableError(code, this.id, "none"));
     this.#waits.rejectAll(unavailableError(code, this.id, "none"));
   }
-}
-
-/** 128 random bits in hexadecimal. */
-function mintId(host: Host): string {
-  return Array.from({ length: 4 }, () => host.random32().toString(16).padStart(8, "0")).join("");
 }
 
 function notRunning(): ExchangeReply {
