@@ -1,35 +1,38 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect } from "vitest";
-import { Cluster } from "../process/support/cluster.ts";
 import { call } from "../process/support/http.ts";
 import { test } from "../process/support/lab.ts";
-import type { TestNode } from "../process/support/test-node.ts";
+import { runLab } from "../process/support/lab-script.ts";
 import { Writers } from "../process/support/writers.ts";
-import { MiniflareEdge } from "./support/miniflare-edge.ts";
+import { MixedCluster } from "./support/mixed-cluster.ts";
 
-const SECRET = "swordfish";
+/** Durable Objects and processes as members of one cluster. */
 
-test("two objects and a process are one cluster, whichever of them is missing", async ({ lab }) => {
-  const [port] = await lab.ports(1);
-  const edge = await MiniflareEdge.open(lab, {
-    vars: { RAFT_NODES: `A=do,B=do,C=http://127.0.0.1:${port}`, RAFT_SECRET: SECRET },
-    knowsUrl: true,
+const MEMBERS = [
+  { objects: "AB", processes: "C" },
+  { objects: "A", processes: "BC" },
+] as const;
+/** Each way: a call takes twice as long. */
+const DELAY_MS = 100;
+/** A heartbeat must take longer than the way there and back. */
+const FAR = {
+  vars: { RAFT_HEARTBEAT: "300", RAFT_ELECTION_TIMEOUT: "1200-2400" },
+  words: ["--heartbeat", "300", "--election-timeout", "1200-2400"],
+};
+
+/** The lab as on any host; and then each of them missing while clients write. */
+async function expectLab(mixed: MixedCluster): Promise<void> {
+  const { cluster } = mixed;
+  await runLab({
+    cluster,
+    async stopLeader(leader) {
+      await leader.kill();
+      return async () => void (await leader.start());
+    },
+    stopFollower: (follower) => mixed.crash(follower),
+    restart: () => mixed.restart(),
   });
-  const secretFile = join(lab.directory, "secret");
-  writeFileSync(secretFile, SECRET);
-  const peers = edge.cluster.nodes.map(({ id, url }) => `${id}=${url}`).join(",");
-  const process = lab.node({ id: "C", port: port!, words: ["--peers", peers, "--secret-file", secretFile] });
-  const cluster = new Cluster<TestNode>([...edge.cluster.nodes, process]);
-  process.start();
 
-  const leader = await cluster.leader();
   const writers = new Writers(cluster);
-  await writers.more(30);
-  for (const node of cluster.nodes) {
-    const { text } = await call(`${node.url}/v1/status/leader`);
-    expect(JSON.parse(text), `the leader as ${node.id} shows it`).toBe(leader.address);
-  }
   for (const missing of cluster.nodes) {
     await missing.kill();
     await cluster.leader();
@@ -40,6 +43,31 @@ test("two objects and a process are one cluster, whichever of them is missing", 
   }
   await writers.stop();
   await writers.expectNothingLost();
+}
+
+test.for(MEMBERS)("the lab: objects $objects, processes $processes", async (members, { lab }) => {
+  await expectLab(await MixedCluster.open(lab, members));
+});
+
+test.concurrent.for(MEMBERS)(
+  `the lab: objects $objects, processes $processes, ${DELAY_MS} ms away`,
+  async (members, { lab }) => {
+    const mixed = await MixedCluster.open(lab, { ...members, ...FAR, wired: true });
+    mixed.delay(DELAY_MS);
+    const startedAt = performance.now();
+    await call(`${mixed.edge.url}/C/status`);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(2 * DELAY_MS - 2);
+    await expectLab(mixed);
+  },
+);
+
+test("everybody names the leader by the address at which clients reach it", async ({ lab }) => {
+  const { cluster, edge } = await MixedCluster.open(lab, MEMBERS[0]);
+  const leader = await cluster.leader();
+  for (const node of cluster.nodes) {
+    const { text } = await call(`${node.url}/v1/status/leader`);
+    expect(JSON.parse(text), `the leader as ${node.id} shows it`).toBe(leader.address);
+  }
   // The Worker answers for the node elsewhere, too.
   const { text } = await call(`${edge.url}/C/status`);
   expect(JSON.parse(text)).toMatchObject({ node: "C" });

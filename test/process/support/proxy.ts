@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { connect, createServer } from "node:net";
+import { DelayLine } from "./delay-line.ts";
 
 /** The wire from one node to another. `silent`: whatever is sent vanishes, as behind a firewall that drops. */
 export type Wire = "open" | "silent";
@@ -11,6 +12,8 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<{ readonly near: Socket; readonly far: Socket }>();
   #wire: Wire = "open";
+  #delayMs = 0;
+  #passed = 0;
   #watch: (sent: string) => void = () => {};
 
   private constructor(server: Server, port: number) {
@@ -29,30 +32,52 @@ export class TcpProxy {
     const far = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
     const pair = { near, far };
     this.#pairs.add(pair);
+    const there = new DelayLine();
+    const back = new DelayLine();
     let tail = "";
     near.on("data", (chunk: Buffer) => {
       // Words may be cut by the chunks they come in.
       const text = tail + chunk.toString("latin1");
       tail = text.slice(-100);
       this.#watch(text);
-      if (this.#wire === "open") far.write(chunk);
+      there.pass(this.#delayMs, () => this.#write(far, chunk));
     });
     far.on("data", (chunk: Buffer) => {
-      if (this.#wire === "open") near.write(chunk);
+      back.pass(this.#delayMs, () => this.#write(near, chunk));
     });
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
+    for (const [one, other, line] of [
+      [near, far, there],
+      [far, near, back],
     ] as const) {
       one.on("error", () => {});
       one.on("end", () => {
-        if (this.#wire === "open") other.end();
+        line.pass(this.#delayMs, () => {
+          if (this.#wire === "open") other.end();
+        });
       });
       one.on("close", () => {
-        if (this.#wire === "open") other.destroy();
-        if (near.destroyed && far.destroyed) this.#pairs.delete(pair);
+        line.pass(this.#delayMs, () => {
+          if (this.#wire === "open") other.destroy();
+          if (near.destroyed && far.destroyed) this.#pairs.delete(pair);
+        });
       });
     }
+  }
+
+  #write(to: Socket, chunk: Buffer): void {
+    if (this.#wire !== "open") return;
+    this.#passed++;
+    to.write(chunk);
+  }
+
+  /** How often something has come through, in either direction. */
+  get passed(): number {
+    return this.#passed;
+  }
+
+  /** From now on everything takes so long in each direction, and stays in its order. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
   }
 
   get wire(): Wire {
