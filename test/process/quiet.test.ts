@@ -3,22 +3,11 @@ import type { Cluster } from "./support/cluster.ts";
 import { call } from "./support/http.ts";
 import { test } from "./support/lab.ts";
 import type { LabNode } from "./support/node.ts";
-import { until } from "./support/until.ts";
+import { allQuiet } from "./support/quiet.ts";
 
 /** Nodes that may fall silent do, and lose nothing by it (docs/architecture.md, "Falling silent"). */
 
 const QUIET = ["--quiesce-after", "300"];
-
-function allQuiet(cluster: Cluster): Promise<true> {
-  return until("all are quiet", async () => {
-    for (const node of cluster.running) {
-      const { status, text } = await call(`${node.url}/health`);
-      const { ok, quiet } = JSON.parse(text) as { ok?: boolean; quiet?: boolean };
-      if (status !== 200 || ok !== true || quiet !== true) return null;
-    }
-    return true;
-  });
-}
 
 /** Calls between nodes so far, as each of them counts what it took in. */
 async function messages(cluster: Cluster): Promise<number[]> {
