@@ -8,6 +8,7 @@ test.each([
   ["--count 3 --seed 7 --jobs 1", { type: "run", first: 7, count: 3, jobs: 1, host: "process" }],
   ["--count 2 --seed 2147483646", { type: "run", first: 2_147_483_646, count: 2, jobs: 2, host: "process" }],
   ["--edge --seed 7 --count 2", { type: "run", first: 7, count: 2, jobs: 2, host: "edge" }],
+  ["--mixed --seed 7 --count 2", { type: "run", first: 7, count: 2, jobs: 2, host: "mixed" }],
   ["--judge failed-histories/history-7.json", { type: "judge", file: "failed-histories/history-7.json" }],
 ])("npm run histories -- %s", (line, expected) => {
   expect(parse(line)).toEqual(expected);
@@ -26,6 +27,8 @@ describe("is refused with one line", () => {
     ["--jobs many", "--jobs takes"],
     ["--judge x --seed 1", "--judge FILE stands alone"],
     ["--judge x --edge", "--judge FILE stands alone"],
+    ["--judge x --mixed", "--judge FILE stands alone"],
+    ["--edge --mixed", "--edge or --mixed, not both"],
     ["--judge=", "--judge takes a file"],
     ["--frobnicate", "--frobnicate"],
   ])("npm run histories -- %s", (line, says) => {

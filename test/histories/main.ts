@@ -39,7 +39,7 @@ async function run(seed: number, host: HistoryHost): Promise<boolean> {
   if (failure !== null) console.log(`FAILED: ${failure}`);
   if (verdict.refutation === null && verdict.counts && failure === null) return true;
   mkdirSync(folder, { recursive: true });
-  const name = host === "edge" ? `edge-history-${seed}` : `history-${seed}`;
+  const name = host === "process" ? `history-${seed}` : `${host}-history-${seed}`;
   const file = join(folder, `${name}.json`);
   writeFileSync(file, historyText(history));
   writeFileSync(join(folder, `${name}.log`), transcript);

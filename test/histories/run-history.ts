@@ -7,6 +7,7 @@ import type { TestNode } from "../process/support/test-node.ts";
 import { until } from "../process/support/until.ts";
 import { HttpClient } from "./client.ts";
 import { edgeStage } from "./edge-host.ts";
+import { mixedStage } from "./mixed-host.ts";
 import { processStage } from "./process-host.ts";
 import type { RecordedHistory } from "./recorded-history.ts";
 import { format } from "./recorded-history.ts";
@@ -25,8 +26,14 @@ export interface HistoryRun {
   readonly transcript: string;
 }
 
-/** Where the nodes are: processes, or Durable Objects in workerd. */
-export type HistoryHost = "process" | "edge";
+/** Where the nodes are: processes, Durable Objects in workerd, or some of each. */
+export type HistoryHost = "process" | "edge" | "mixed";
+
+const STAGES: Readonly<Record<HistoryHost, (lab: Lab, random: Random, runs: Runs) => Promise<Stage>>> = {
+  process: processStage,
+  edge: edgeStage,
+  mixed: mixedStage,
+};
 
 /**
  * Starts three real nodes and lets clients use them over HTTP while faults befall the nodes. What is done and in which
@@ -41,8 +48,7 @@ export async function runHistory(seed: number, host: HistoryHost): Promise<Histo
   let stage: Stage | null = null;
   let failure: string | null = null;
   try {
-    const start = host === "edge" ? edgeStage : processStage;
-    stage = await start(lab, random, runs);
+    stage = await STAGES[host](lab, random, runs);
     const { cluster } = stage;
     await cluster.leader();
     const before = termsLed(cluster);
