@@ -9,6 +9,7 @@ import { KeyValueStore } from "../shared/store/key-value-store.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Config } from "./config.ts";
 import { COMMIT_NOTICE_MS, MAX_WAITING_BYTES, PARTS_PER_TURN } from "./defaults.ts";
+import { disagreements } from "./disagreements.ts";
 import { drainingHost } from "./drain.ts";
 import { objectHost } from "./object-host.ts";
 import { presented } from "./presented-node.ts";
@@ -98,7 +99,11 @@ export class RunningNode<Machine extends StateMachine> {
       whileOpening: turnAfter(PARTS_PER_TURN),
     });
     return new RunningNode(node, parts, () => {
-      lines.report({ now: host.clock.now(), trace: { type: "started", port: null } });
+      const now = host.clock.now();
+      lines.report({ now, trace: { type: "started", port: null } });
+      for (const { id: peer, address, message } of disagreements(config.nodes, id, node.status(0).raft)) {
+        lines.report({ now, trace: { type: "refused", peer, address, code: "members-differ", message } });
+      }
     });
   }
 

@@ -23,8 +23,14 @@ export function guards(options: AuthOptions): { readonly client: Guard; readonly
   const raft = secret === undefined ? [] : [secret];
   const client = token === undefined ? [] : [token, ...raft];
   const isClosed = secret === undefined && options.closesRaftRoutes === true;
-  return { raft: isClosed ? closed : guard(raft, "the cluster's secret"), client: guard(client, "a token") };
+  return {
+    raft: isClosed ? closed : guard(raft, "the cluster's secret", SECRET_HINT),
+    client: guard(client, "a token"),
+  };
 }
+
+/** A node that is refused prints what it was answered. */
+const SECRET_HINT = ": give every node the same one, by --secret-file or RAFT_SECRET";
 
 const closed: Guard = () => {
   const message =
@@ -53,16 +59,16 @@ export function authorization(credential: string): string {
   return `Bearer ${credential}`;
 }
 
-function guard(accepted: readonly string[], what: string): Guard {
+function guard(accepted: readonly string[], what: string, hint = ""): Guard {
   if (accepted.length === 0) return () => undefined;
   return (request) => {
     const shown = /^bearer +(.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (shown === undefined)
-      throw unauthorized(`this route needs ${what}, sent as "authorization: Bearer …"`);
+      throw unauthorized(`this route needs ${what}, sent as "authorization: Bearer …"${hint}`);
     // Every one is compared, so that the time taken does not tell which one was nearly right.
     let known = false;
     for (const credential of accepted) if (equalInConstantTime(shown, credential)) known = true;
-    if (!known) throw unauthorized(`this is not ${what} of this node`);
+    if (!known) throw unauthorized(`this is not ${what} of this node${hint}`);
   };
 }
 

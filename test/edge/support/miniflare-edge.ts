@@ -38,7 +38,7 @@ export class MiniflareEdge implements EdgeHost {
   readonly lines: string[] = [];
   readonly cluster: Cluster<EdgeNode>;
   readonly #directory: string;
-  readonly #options: EdgeOptions;
+  #options: EdgeOptions;
   #miniflare: Miniflare | null = null;
 
   private constructor(port: number, directory: string, options: EdgeOptions) {
@@ -101,8 +101,10 @@ export class MiniflareEdge implements EdgeHost {
     await miniflare?.dispose();
   }
 
-  async restart(): Promise<void> {
+  /** `vars`: what is set otherwise from now on. */
+  async restart(vars: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.stop();
+    this.#options = { ...this.#options, vars: { ...this.#options.vars, ...vars } };
     await this.start();
   }
 
