@@ -16,7 +16,7 @@ function machineThatLeads({ cluster }: MixedCluster): Promise<LabNode> {
   });
 }
 
-test("the machine that is left leads, and goes on when the other is back", async ({ lab }) => {
+test.concurrent("the machine that is left leads, and goes on when the other is back", async ({ lab }) => {
   const mixed = await MixedCluster.open(lab, EDGE_VOTE);
   const { cluster } = mixed;
   for (let round = 1; round <= 3; round++) {
@@ -34,7 +34,7 @@ test("the machine that is left leads, and goes on when the other is back", async
   }
 });
 
-test("the object leads where only it has what was written, and hands over to the machine once that has it", async ({
+test.concurrent("the object leads where only it has what was written, and hands over to the machine once that has it", async ({
   lab,
 }) => {
   const mixed = await MixedCluster.open(lab, EDGE_VOTE);
@@ -58,7 +58,9 @@ test("the object leads where only it has what was written, and hands over to the
   expect(await machineThatLeads(mixed)).toBe(behind);
 });
 
-test("with both machines gone the object serves nobody, and with one of them it does", async ({ lab }) => {
+test.concurrent("with both machines gone the object serves nobody, and with one of them it does", async ({
+  lab,
+}) => {
   const mixed = await MixedCluster.open(lab, EDGE_VOTE);
   const [object] = mixed.edge.cluster.nodes;
   const leader = await machineThatLeads(mixed);
@@ -69,4 +71,27 @@ test("with both machines gone the object serves nobody, and with one of them it 
   leader.start();
   await object!.insist("SET x=3");
   expect(await machineThatLeads(mixed)).toBe(leader);
+});
+
+test.concurrent("with the way between the machines cut, the one that leads goes on by the object's vote", async ({
+  lab,
+}) => {
+  const mixed = await MixedCluster.open(lab, { ...EDGE_VOTE, wired: true });
+  const { cluster } = mixed;
+  const leader = await machineThatLeads(mixed);
+  await leader.insist("SET x=1");
+  await cluster.level();
+  const { term } = await leader.status();
+  const other = mixed.processes.find((node) => node !== leader)!;
+  const between = mixed.wiresOf(leader).filter((wire) => mixed.wiresOf(other).includes(wire));
+  expect(between).toHaveLength(2);
+  for (const wire of between) wire.silence();
+  await until("the other hears no leader", async () => (await other.status()).leader === null);
+  await leader.insist("SET x=2");
+  const refused = await other.command("GET x");
+  expect(refused.status).toBe(503);
+  for (const wire of between) wire.heal();
+  await cluster.level();
+  expect(await other.get("x")).toBe("2");
+  expect(await leader.status()).toMatchObject({ state: "Leader", term });
 });
