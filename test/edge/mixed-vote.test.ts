@@ -1,12 +1,18 @@
 import { expect } from "vitest";
-import { test } from "../process/support/lab.ts";
+import { STEADY, test } from "../process/support/lab.ts";
 import { LabNode } from "../process/support/node.ts";
 import { until } from "../process/support/until.ts";
 import { MixedCluster } from "./support/mixed-cluster.ts";
 
 /** Two machines, and an object that is there for the third vote (docs/edge.md, "Two machines and an edge vote"). */
 
-const EDGE_VOTE = { objects: "A", processes: "BC", vars: { RAFT_ELECTION_PRIORITY: "low" } } as const;
+const EDGE_VOTE = {
+  objects: "A",
+  processes: "BC",
+  // Nobody may be deposed because the machine stood still.
+  vars: { RAFT_ELECTION_PRIORITY: "low", RAFT_ELECTION_TIMEOUT: "1500-2500" },
+  words: STEADY,
+} as const;
 
 /** All that run follow a machine, whoever may have led before. */
 function machineThatLeads({ cluster }: MixedCluster): Promise<LabNode> {
