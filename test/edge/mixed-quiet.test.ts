@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { post } from "../process/support/http.ts";
 import type { Lab } from "../process/support/lab.ts";
-import { test } from "../process/support/lab.ts";
+import { STEADY, test } from "../process/support/lab.ts";
 import { allQuiet } from "../process/support/quiet.ts";
 import { until } from "../process/support/until.ts";
 import type { MixedOptions } from "./support/mixed-cluster.ts";
@@ -14,13 +14,19 @@ import { countsOf, difference } from "./support/object-counts.ts";
 const IDLE_MS = 5_000;
 const entry = "test/worker/support/counting-worker.ts";
 
+/** Nobody may be deposed because the machine stood still. */
+const PATIENT = { RAFT_ELECTION_TIMEOUT: "1500-2500" };
+
 /** Objects that would never fall silent by themselves, and leave the office to a process that asks them to. */
 const LED_BY_PROCESS = {
-  vars: { RAFT_QUIESCE_AFTER: "off", RAFT_ELECTION_PRIORITY: "low" },
-  words: ["--quiesce-after", "500"],
+  vars: { ...PATIENT, RAFT_QUIESCE_AFTER: "off", RAFT_ELECTION_PRIORITY: "low" },
+  words: [...STEADY, "--quiesce-after", "500"],
 };
 /** The other way round. */
-const LED_BY_OBJECT = { vars: { RAFT_QUIESCE_AFTER: "500" }, words: ["--election-priority", "low"] };
+const LED_BY_OBJECT = {
+  vars: { ...PATIENT, RAFT_QUIESCE_AFTER: "500" },
+  words: [...STEADY, "--election-priority", "low"],
+};
 
 async function open(lab: Lab, options: MixedOptions, leaders: string): Promise<MixedCluster> {
   const mixed = await MixedCluster.open(lab, { ...options, wired: true, entry });
