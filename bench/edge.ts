@@ -1,8 +1,7 @@
 import { Agent } from "node:http";
 import { parseArgs } from "node:util";
 import { MiniflareEdge } from "../test/edge/support/miniflare-edge.ts";
-import type { ObjectCounts } from "../test/edge/support/object-counts.ts";
-import { countsOf, difference } from "../test/edge/support/object-counts.ts";
+import { countsOf, difference, total } from "../test/edge/support/object-counts.ts";
 import { call } from "../test/process/support/http.ts";
 import { Lab } from "../test/process/support/lab-room.ts";
 import { median, spread } from "./figures.ts";
@@ -104,13 +103,6 @@ async function round(edge: MiniflareEdge, clients: number): Promise<Round> {
     transactions: spent.transactions / commands,
     rowsWritten: spent.rowsWritten / commands,
   };
-}
-
-function total(counts: Map<string, ObjectCounts>): ObjectCounts {
-  return [...counts.values()].reduce((sum, one) => {
-    const names = Object.keys(one) as (keyof ObjectCounts)[];
-    return Object.fromEntries(names.map((name) => [name, sum[name] + one[name]])) as never;
-  });
 }
 
 /** One object calls another, in turn by RPC and by fetch. */

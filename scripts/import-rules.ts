@@ -96,6 +96,7 @@ const ROOMS: readonly Room[] = [
       "exports",
       "examples",
       "test/fuzz/portable",
+      "bench/edge-bill.ts",
     ),
     packages: ["node:*", "cloudflare:*", "*"],
   },

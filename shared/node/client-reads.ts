@@ -43,7 +43,9 @@ export class ClientReads {
     return this.#waiting.length > 0;
   }
 
+  /** When `expire` next has something to do; while nobody waits, never: a quiet node has no timer. */
   get deadline(): number {
+    if (this.#count === 0) return Number.POSITIVE_INFINITY;
     let deadline = this.#nextDeadline;
     for (const { readIndex, sentAt } of this.#batches.values()) {
       if (readIndex === null) deadline = Math.min(deadline, sentAt + confirmationPatienceMs);

@@ -70,8 +70,9 @@ export class Commands {
     return this.#bytes;
   }
 
-  /** When `expire` or `retry` next have something to do. */
+  /** When `expire` or `retry` next have something to do; while nobody waits, never: a quiet node has no timer. */
   get deadline(): number {
+    if (this.#pending.size === 0) return Number.POSITIVE_INFINITY;
     return Math.min(this.#nextDeadline, this.#nextCheck);
   }
 

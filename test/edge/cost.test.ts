@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { post } from "../process/support/http.ts";
+import { call, post } from "../process/support/http.ts";
 import { test } from "../process/support/lab.ts";
 import { until } from "../process/support/until.ts";
 import { MiniflareEdge } from "./support/miniflare-edge.ts";
-import { countsOf, difference } from "./support/object-counts.ts";
+import { countsOf, difference, total } from "./support/object-counts.ts";
 
 /** What a command costs where calls and rows are billed. */
 
@@ -28,6 +29,8 @@ test.for([
       while (left-- > 0) expect((await post(`${url}/command`, { cmd: `SET x=${left}` })).status).toBe(200);
     };
     await Promise.all(Array.from({ length: clients }, client));
+    // The Worker knows who leads: each command is one request to one object.
+    expect(total(difference(await countsOf(edge), before)).requests).toBe(commands);
     await cluster.level();
     const spent = difference(await countsOf(edge), before);
     expect(cluster.node((await cluster.leader()).id)).toBe(leader);
@@ -69,5 +72,25 @@ test("heartbeats write nothing", async ({ lab }) => {
       rowsWritten: 0,
       alarmsSet: 0,
     });
+  }
+});
+
+test("an object that has a timer is awake all the time, whoever else is there", async ({ lab }) => {
+  // Nothing is due for longer than the test takes: most of the time only timers are pending.
+  const vars = { RAFT_HEARTBEAT: "5000", RAFT_ELECTION_TIMEOUT: "15000-15001", RAFT_NODES: "A=do,B=do,C=do" };
+  const edge = await MiniflareEdge.open(lab, { entry, vars });
+  for (const { url } of edge.cluster.nodes) expect((await call(`${url}/status`)).status).toBe(200);
+  const times = [performance.now()];
+  const before = await countsOf(edge);
+  times.push(performance.now());
+  await sleep(2000);
+  times.push(performance.now());
+  const spent = difference(await countsOf(edge), before);
+  times.push(performance.now());
+  expect(spent.size).toBe(3);
+  for (const { awakeMs } of spent.values()) {
+    // Each clock may round by a millisecond.
+    expect(awakeMs).toBeGreaterThanOrEqual(times[2]! - times[1]! - 2);
+    expect(awakeMs).toBeLessThanOrEqual(times[3]! - times[0]! + 2);
   }
 });

@@ -127,3 +127,13 @@ test("all are refused together, wherever they stand", async () => {
   expect(await states(confirmed, started, waiting)).toEqual(["stopping", "stopping", "stopping"]);
   expect(reads.count).toBe(0);
 });
+
+test("when all are answered nothing is due any more, however long they would have waited", () => {
+  add(60_000);
+  const readId = reads.start(0);
+  expect(reads.deadline).toBeLessThan(60_000);
+  reads.recordOutcome(readId, 7);
+  expect(reads.deadline).toBe(60_000);
+  reads.release(7);
+  expect(reads.deadline).toBe(Number.POSITIVE_INFINITY);
+});

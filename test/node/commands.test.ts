@@ -339,3 +339,11 @@ test("the next deadline is that of the first to expire", () => {
   commands.expire(900, null);
   expect(commands.count).toBe(0);
 });
+
+test("when all are answered nothing is due any more, however long they would have waited", () => {
+  add({ deadline: 60_000 });
+  send();
+  expect(commands.deadline).toBeLessThan(60_000);
+  apply(1, 1);
+  expect(commands.deadline).toBe(everything);
+});

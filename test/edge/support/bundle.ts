@@ -11,7 +11,7 @@ import { CHECKOUT } from "../../process/support/lab-room.ts";
 export async function bundle(entry: string): Promise<string> {
   const build = await rolldown({
     input: join(CHECKOUT, entry),
-    external: /^cloudflare:/,
+    external: /^(cloudflare|node):/,
     platform: "neutral",
     resolve: {
       alias: Object.fromEntries(

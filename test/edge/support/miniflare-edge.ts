@@ -11,6 +11,8 @@ const QUICK = { RAFT_HEARTBEAT: "100", RAFT_ELECTION_TIMEOUT: "500-1000", RAFT_C
 
 export interface EdgeOptions {
   readonly vars: Readonly<Record<string, string>>;
+  /** The host's own timings, not ones for tests in a hurry; and no chaos routes. */
+  readonly isCalm: boolean;
   /** It is told its own URL, so that nodes elsewhere can reach it. */
   readonly knowsUrl: boolean;
   /** The Worker's module; relative to the repository. */
@@ -62,7 +64,8 @@ export class MiniflareEdge implements EdgeHost {
       binding: options.binding ?? "RAFT",
       useSQLite: options.useSQLite ?? true,
       date: options.date ?? null,
-      vars: { RAFT_NODES: "A=do,B=do,C=do", ...QUICK, ...options.vars },
+      isCalm: options.isCalm ?? false,
+      vars: { RAFT_NODES: "A=do,B=do,C=do", ...(options.isCalm ? {} : QUICK), ...options.vars },
     });
     lab.witness(() => `--- Worker at ${edge.url}\n${edge.lines.join("\n")}`);
     lab.atEnd(() => edge.stop());

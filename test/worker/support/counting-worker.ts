@@ -2,8 +2,13 @@ import type { ExchangeBody, TransportReply } from "../../../shared/node/ports.ts
 import { decodeRequest } from "../../../shared/node/wire.ts";
 import { unpackRequest } from "../../../shared/node/wire-packed.ts";
 import worker, { RaftObject as PlainRaftObject } from "../../../worker/main.ts";
+import type { Life } from "./awake-meter.ts";
+import { AwakeMeter } from "./awake-meter.ts";
 
-/** The Worker as it is, with a count of what is billed or waited for: calls between objects, and what they write. */
+/**
+ * The Worker as it is, with a count of what is billed or waited for: requests and calls to objects, what they write, and how
+ * long they are awake. All of it is counted around the objects: not one figure is a node's own word.
+ */
 
 /** What test/edge/support/object-counts.ts reads. */
 interface Counts {
@@ -11,34 +16,53 @@ interface Counts {
   constructions: number;
   /** An alarm is set and has not rung. */
   alarmIsPending: number;
+  requests: number;
   calls: number;
   callsWithEntries: number;
   entries: number;
   transactions: number;
   rowsWritten: number;
   alarmsSet: number;
+  alarmsDeleted: number;
+  alarmsRung: number;
 }
 
+const lives = new WeakMap<DurableObjectState, Life>();
 const counts = new Map<string, Counts>();
 
 function countsOf(id: string): Counts {
   const found = counts.get(id) ?? {
     constructions: 0,
     alarmIsPending: 0,
+    requests: 0,
     calls: 0,
     callsWithEntries: 0,
     entries: 0,
     transactions: 0,
     rowsWritten: 0,
     alarmsSet: 0,
+    alarmsDeleted: 0,
+    alarmsRung: 0,
   };
   counts.set(id, found);
   return found;
 }
 
-/** The same state, with its storage's methods replaced by ones that count. */
+const meters = new Map<string, AwakeMeter>();
+
+function meterOf(id: string): AwakeMeter {
+  const found = meters.get(id) ?? new AwakeMeter();
+  meters.set(id, found);
+  return found;
+}
+
+/** The same state, with its methods and its storage's replaced by ones that count. The object is being made. */
 function counted(ctx: DurableObjectState): DurableObjectState {
-  const count = countsOf(ctx.id.name ?? "");
+  const id = ctx.id.name ?? "";
+  const count = countsOf(id);
+  count.constructions++;
+  const life = meterOf(id).begin();
+  lives.set(ctx, life);
   const { storage } = ctx;
   const { sql } = storage;
   const plain = {
@@ -46,6 +70,7 @@ function counted(ctx: DurableObjectState): DurableObjectState {
     transactionSync: storage.transactionSync.bind(storage),
     setAlarm: storage.setAlarm.bind(storage),
     deleteAlarm: storage.deleteAlarm.bind(storage),
+    blockConcurrencyWhile: ctx.blockConcurrencyWhile.bind(ctx),
   };
   /** Rows that the transaction under way has written; null outside of one. */
   let written: number | null = null;
@@ -73,29 +98,41 @@ function counted(ctx: DurableObjectState): DurableObjectState {
     return plain.setAlarm(...at);
   };
   const deleteAlarm: typeof storage.deleteAlarm = (...options) => {
+    count.alarmsDeleted += count.alarmIsPending;
     count.alarmIsPending = 0;
     return plain.deleteAlarm(...options);
+  };
+  // All that the constructor begins is begun in here.
+  const blockConcurrencyWhile: typeof ctx.blockConcurrencyWhile = (work) => {
+    return plain.blockConcurrencyWhile(() => life.during(work));
   };
   Object.defineProperty(sql, "exec", { value: exec });
   Object.defineProperty(storage, "transactionSync", { value: transactionSync });
   Object.defineProperty(storage, "setAlarm", { value: setAlarm });
   Object.defineProperty(storage, "deleteAlarm", { value: deleteAlarm });
+  Object.defineProperty(ctx, "blockConcurrencyWhile", { value: blockConcurrencyWhile });
   return ctx;
 }
 
 export class RaftObject extends PlainRaftObject {
   constructor(ctx: DurableObjectState, env: object) {
     super(counted(ctx), env);
-    countsOf(ctx.id.name ?? "").constructions++;
+  }
+
+  override fetch(request: Request): Promise<Response> {
+    countsOf(this.#id).requests++;
+    return this.#life.during(() => super.fetch(request));
   }
 
   override alarm(): Promise<void> {
-    countsOf(this.ctx.id.name ?? "").alarmIsPending = 0;
-    return super.alarm();
+    const count = countsOf(this.#id);
+    count.alarmIsPending = 0;
+    count.alarmsRung++;
+    return this.#life.during(() => super.alarm());
   }
 
   override exchange(body: ExchangeBody): Promise<TransportReply | null> {
-    const id = this.ctx.id.name ?? "";
+    const id = this.#id;
     const count = countsOf(id);
     const { messages } = typeof body === "string" ? decodeRequest(body, id) : unpackRequest(body, id);
     const entries = messages.reduce((sum, message) => {
@@ -104,13 +141,30 @@ export class RaftObject extends PlainRaftObject {
     count.calls++;
     count.entries += entries;
     if (entries > 0) count.callsWithEntries++;
-    return super.exchange(body);
+    return this.#life.during(() => super.exchange(body));
   }
+
+  get #id(): string {
+    return this.ctx.id.name ?? "";
+  }
+
+  get #life(): Life {
+    return lives.get(this.ctx)!;
+  }
+}
+
+/** By the objects' ids, with what their meters show. */
+function report(): object {
+  const entries = [...counts].map(([id, count]) => {
+    const { awakeMs, isAwake } = meterOf(id);
+    return [id, { ...count, awakeMs, isAwake: Number(isAwake) }];
+  });
+  return Object.fromEntries(entries);
 }
 
 export default {
   async fetch(request: Request, env: object): Promise<Response> {
     if (new URL(request.url).pathname !== "/counts") return await worker.fetch(request, env);
-    return Response.json(Object.fromEntries(counts));
+    return Response.json(report());
   },
 };
