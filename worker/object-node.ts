@@ -66,7 +66,7 @@ export class ObjectNode<Machine extends StateMachine> {
       });
     }
     this.#askAboutThePast();
-    // Whoever is awake has an alarm pending. (One that has just rung wakes the node, too.)
+    // Whoever is awake has an alarm pending; where it is what has rung, `alarm` wakes the node.
     const quiet = (await this.#state.storage.getAlarm()) === null;
     await this.#openSoon(quiet);
   }
@@ -224,6 +224,7 @@ export class ObjectNode<Machine extends StateMachine> {
     await this.#wake();
     // A quiet node has none: this one was set before it lost its memory, which it has then lost awake.
     this.#running?.node.wake();
+    void this.#opening?.then(() => this.#running?.node.wake());
     const rest = failures.refusal(this.#key, Date.now());
     const isResting = rest !== null && this.#obstacle() === rest;
     if (this.#running !== null || this.#opening !== null || isResting) await this.#armBackstop();
@@ -283,6 +284,7 @@ export class ObjectNode<Machine extends StateMachine> {
     // Whoever asks for it does not want to wait until it has rested.
     failures.forget(this.#key);
     await this.#state.blockConcurrencyWhile(() => this.#openSoon());
+    this.#running?.node.wake();
     await this.#state.storage.sync();
   }
 

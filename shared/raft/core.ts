@@ -114,8 +114,8 @@ export interface LeaderState {
   quiescing: Quiescing | null;
   /** When it was last woken: what a follower has not said before was not asked for. */
   awakeSince: number;
-  /** Not before then does a leader of low priority hand over. */
-  handOverAt: number;
+  /** The commit index at the heartbeat before: who holds that has caught up, as far as a follower under load can. */
+  beatCommit: LogIndex;
   /** Of entries of this term; never less than what is uncommitted of them. */
   uncommittedBytes: number;
 }
@@ -164,6 +164,9 @@ export interface RaftState {
   quiet: boolean;
   /** A leader that was asked whether it still leads has until then to say so; 0 when none was. */
   leaderAskedUntil: number;
+  /** Not before then does this node, of low priority, hand its office over, and so long it waited the last time. */
+  handOverAt: number;
+  handOverWaitMs: number;
   stalled: boolean;
   hardStateDirty: boolean;
   /** Entries that no `persist` has named yet; consecutive up to the end of the log. */

@@ -1,4 +1,4 @@
-import type { Core } from "./core.ts";
+import type { Core, Role } from "./core.ts";
 import {
   becomeFollower,
   configurationOf,
@@ -49,6 +49,11 @@ export function onElectionDeadline(core: Core): void {
   // Whoever may lead has had the time to say so.
   if (countVotes(core, true)) return;
   startPreVote(core, isLeaderLost(core) ? state.leaderLostBy : "timeout");
+}
+
+/** It asks without having waited for an election timeout, and may have been promised its votes already. */
+function isHasty(role: Role): boolean {
+  return role.type === "pre-candidate" && role.cause !== "timeout";
 }
 
 function isLeaderLost({ state }: Core): boolean {
@@ -133,7 +138,7 @@ export function onRequestVote(core: Core, message: RequestVote): void {
     state.role = { type: "follower" };
     resetElectionDeadline(core);
   }
-  if (refusal === null && message.preVote && isLeaderLost(core)) standBack(core);
+  if (refusal === null && message.preVote && (isLeaderLost(core) || isHasty(state.role))) standBack(core);
   const about = { term: message.term, to: message.candidateId, preVote: message.preVote };
   if (refusal === null) trace(core, { type: "vote-granted", ...about });
   else trace(core, { type: "vote-refused", ...about, reason: refusal });

@@ -22,7 +22,6 @@ const moments = new Set([
   "commitNoticeAt",
   "deadline",
   "activeAt",
-  "handOverAt",
   "awakeSince",
   "until",
   "contactAt",
@@ -37,7 +36,8 @@ export function encodeState(state: RaftState): string {
     if (key === "now") return undefined;
     if (typeof value !== "number") return value;
     // Over is over, however long ago.
-    if (key === "leaderLostUntil" || key === "leaderAskedUntil") return Math.max(0, value - now);
+    if (key === "leaderLostUntil" || key === "leaderAskedUntil" || key === "handOverAt")
+      return Math.max(0, value - now);
     if (!moments.has(key)) return value;
     // A quiet node has no deadlines, and as much time as it likes.
     return state.quiet ? 0 : value - now;

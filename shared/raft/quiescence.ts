@@ -5,6 +5,7 @@ import {
   hardStateIsDurable,
   heartbeatMs,
   momentWithin,
+  randomBelow,
   trace,
 } from "./core.ts";
 import type { Progress } from "./progress.ts";
@@ -161,7 +162,8 @@ function askLeader(core: Core, leader: NodeId): void {
   const { state, settings, out } = core;
   const beatMs = heartbeatMs(core);
   state.leaderAskedUntil = state.now + Math.max(beatMs, electionTimeoutMinMs(core) / 2);
-  state.electionDeadline = momentWithin(core, beatMs) - state.now + state.leaderAskedUntil;
+  // Of low priority or not: what it asks then is what wakes the others.
+  state.electionDeadline = state.leaderAskedUntil + randomBelow(core, beatMs);
   state.leaderLostUntil = state.leaderAskedUntil + electionTimeoutMinMs(core);
   state.leaderLostBy = "wake";
   out.send.push({

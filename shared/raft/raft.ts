@@ -106,6 +106,8 @@ export class Raft {
       leaderLostUntil: 0,
       leaderLostBy: "peer-lost",
       leaderAskedUntil: 0,
+      handOverAt: 0,
+      handOverWaitMs: 0,
       quiet: restored.quiet ?? false,
       lateWakeGranted: false,
       stalled: false,

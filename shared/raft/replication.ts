@@ -9,7 +9,7 @@ import {
   electionTimeoutMinMs,
   trace,
 } from "./core.ts";
-import { considerHandOver } from "./priority.ts";
+import { considerHandOver, keepOffice } from "./priority.ts";
 import type { Progress } from "./progress.ts";
 import {
   createProgress,
@@ -52,6 +52,7 @@ export const entryOverheadBytes = 64;
 export function becomeLeader(core: Core): void {
   const { state, settings } = core;
   invariant(state.role.type === "candidate", "only a candidate becomes leader", () => state.role.type);
+  if (state.role.cause === "transfer") keepOffice(core);
   state.role = {
     type: "leader",
     since: state.now,
@@ -67,7 +68,7 @@ export function becomeLeader(core: Core): void {
     activeAt: state.now,
     quiescing: null,
     awakeSince: state.now,
-    handOverAt: state.now,
+    beatCommit: Number.POSITIVE_INFINITY,
     uncommittedBytes: 0,
   };
   state.leader = settings.id;

@@ -24,9 +24,15 @@ function pickTarget(core: Core, leader: LeaderState, to: NodeId | undefined): Pr
   const alive = leader.progress.filter((progress) => progress.answered && progress.contactAt > since);
   if (to !== undefined) return alive.find(({ id }) => id === to);
   return alive.reduce<Progress | undefined>(
-    (best, progress) => (best === undefined || progress.matchIndex > best.matchIndex ? progress : best),
+    (best, progress) => (best === undefined || isBetter(progress, best) ? progress : best),
     undefined,
   );
+}
+
+/** Further along, or as far and not there for the quorum alone. */
+function isBetter(one: Progress, other: Progress): boolean {
+  if (one.matchIndex !== other.matchIndex) return one.matchIndex > other.matchIndex;
+  return other.lowPriority && !one.lowPriority;
 }
 
 export function advanceTransfer(core: Core): void {

@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
 import {
@@ -183,5 +183,27 @@ describe("an object", () => {
     }
     expect((await chaos("slow", "start")).status).toBe(200);
     await answers("slow");
+  });
+
+  it("that was awake is so again, also where its alarm has rung while it took long to open", async () => {
+    const stub = () => testEnv.FAULTY.getByName("rung");
+    // What binds it to its cluster is stored with the second.
+    await answers("rung");
+    await answers("rung");
+    await runInDurableObject(stub(), (_, { storage }) => storage.setAlarm(Date.now() + 300));
+    const faults = faultsOf("rung");
+    const syncing = Promise.withResolvers<void>();
+    const { openings } = faults;
+    await abortAllDurableObjects();
+    faults.syncing = syncing.promise;
+    await until("its alarm opens it", async () => (faults.openings > openings ? true : undefined));
+    // Events are held back no longer: the alarm has come in, and found it not open yet.
+    await until("it says so", async () => ((await put("rung")).code === "opening" ? true : undefined));
+    faults.syncing = null;
+    syncing.resolve();
+    await until("it leads", async () => {
+      const reply = await stub().fetch(`${ORIGIN}/status`);
+      return (JSON.parse(await reply.text()) as { state?: string }).state === "Leader" ? true : undefined;
+    });
   });
 });

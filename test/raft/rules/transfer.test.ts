@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RaftEvent } from "../../../shared/raft/types.ts";
 import { ack, append, requestVote } from "../support/messages.ts";
 import { leader, Solo, sent } from "../support/solo.ts";
@@ -175,3 +175,41 @@ function requestVoteAnswer(from: string) {
     preVote: true,
   } as const;
 }
+
+describe("a leader of low priority", () => {
+  const settings = { electionPriority: "low" } as const;
+
+  test("hands over under load, too: whoever holds what was committed a heartbeat ago has caught up", () => {
+    const node = leader({ settings });
+    let work = node.work;
+    for (let beat = 0; beat < 3 && sent(work, "TimeoutNow").length === 0; beat++) {
+      const before = node.view.lastIndex;
+      node.propose(5);
+      node.persist();
+      // A holds everything, and gives way as this node does; B holds what there was.
+      node.receive(ack("A", node.view.term, node.view.lastIndex, { lowPriority: true }));
+      node.receive(ack("B", node.view.term, before));
+      work = node.timeout();
+      if (work.trace.some(({ type }) => type === "transfer-started")) break;
+    }
+    expect(work.trace).toContainEqual({ type: "transfer-started", to: "B" });
+  });
+
+  test("and to nobody who is further behind, or gives way as well", () => {
+    const node = leader({ settings });
+    for (let beat = 0; beat < 5; beat++) {
+      node.propose(5);
+      node.persist();
+      node.receive(ack("A", node.view.term, node.view.lastIndex, { lowPriority: true }));
+      node.receive(ack("B", node.view.term, 2));
+      expect(node.timeout().trace.map(({ type }) => type)).not.toContain("transfer-started");
+    }
+  });
+});
+
+test("of two that are as far along the one hands over to that is not there for the quorum alone", () => {
+  const node = leader();
+  node.receive(ack("A", node.view.term, node.view.lastIndex, { lowPriority: true }));
+  node.receive(ack("B", node.view.term, node.view.lastIndex));
+  expect(node.step({ type: "transfer" }).trace).toContainEqual({ type: "transfer-started", to: "B" });
+});
