@@ -38,6 +38,12 @@ export const COMMIT_NOTICE_MS = 50;
 /** An object has 128 MB in all, and a command is there several times over: as text, in the log's tail, in messages. */
 export const MAX_WAITING_BYTES = 8 << 20;
 
+/**
+ * Calls to nodes elsewhere at a time: the platform opens no more connections for an object, and one that waits there
+ * keeps its place though it was given up.
+ */
+export const MOST_CONNECTIONS = 6;
+
 /** How soon an object that was made to crash comes back when nobody calls it. */
 export const CRASH_RETURN_MS = 500;
 

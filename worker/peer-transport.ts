@@ -2,6 +2,8 @@ import { authorization } from "../shared/http/auth.ts";
 import type { ExchangeBody, Transport, TransportReply } from "../shared/node/ports.ts";
 import { TransportError } from "../shared/node/ports.ts";
 import type { Addresses } from "./addresses.ts";
+import { MOST_CONNECTIONS } from "./defaults.ts";
+import { Permits } from "./permits.ts";
 
 /** What a node offers to the other objects, by RPC. */
 export interface PeerObject {
@@ -27,6 +29,7 @@ export interface PeerTransportOptions {
 export class PeerTransport implements Transport {
   readonly #options: PeerTransportOptions;
   readonly #stubs = new Map<string, PeerObject>();
+  readonly #connections = new Permits(MOST_CONNECTIONS);
 
   constructor(options: PeerTransportOptions) {
     this.#options = options;
@@ -64,13 +67,15 @@ export class PeerTransport implements Transport {
     if (secret !== undefined) headers.authorization = authorization(secret);
     const abort = new AbortController();
     const call = async (): Promise<TransportReply> => {
+      // It has been given up while it waited for a connection: nobody is to hear of it any more.
+      abort.signal.throwIfAborted();
       // A node answers for itself: whoever sends elsewhere is none of ours, and must not get the secret passed on.
       const init = { method: "POST", headers, body, redirect: "manual", signal: abort.signal } as const;
       const reply = await fetch(`${address}/raft`, init);
       return { status: reply.status, body: await reply.text() };
     };
     try {
-      return await withDeadline(address, timeoutMs, call());
+      return await withDeadline(address, timeoutMs, this.#connections.run(call));
     } catch (error) {
       abort.abort();
       // Whether anybody listened there is not to be learned from the platform's errors.

@@ -1,5 +1,5 @@
 import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ExchangeBody } from "../../shared/node/ports.ts";
 import { packExchange } from "../../shared/node/wire-packed.ts";
 import { Addresses } from "../../worker/addresses.ts";
@@ -74,6 +74,40 @@ describe("calls between objects", () => {
     await expect(transport.post(B, "", 5)).rejects.toMatchObject({ failure: "timeout" });
     await expect(transport.post(B, "", 5)).rejects.toMatchObject({ failure: "timeout" });
     expect(made).toEqual(["B", "B"]);
+  });
+});
+
+describe("calls to nodes elsewhere", () => {
+  const C = "http://c.example:8002";
+  const mixed = new Addresses(readConfig({ RAFT_NODES: `A=do,C=${C}`, RAFT_SECRET: "s" }));
+  const stubOf = () => {
+    throw new Error("no object is called");
+  };
+
+  it("take six connections at a time; one that was given up while it waited is never made", async () => {
+    const calls: { readonly body: string; readonly reply: () => void }[] = [];
+    const fetching = vi.spyOn(globalThis, "fetch").mockImplementation((_url, init) => {
+      const { promise, resolve } = Promise.withResolvers<Response>();
+      calls.push({ body: String(init?.body), reply: () => resolve(new Response(`to ${init?.body}`)) });
+      return promise;
+    });
+    try {
+      const transport = new PeerTransport({ addresses: mixed, stubOf, secret: "s" });
+      const first = Array.from({ length: 6 }, (_, at) => transport.post(C, String(at), LONG_MS));
+      const givenUp = transport.post(C, "given up", 5);
+      const last = transport.post(C, "last", LONG_MS);
+      await expect(givenUp).rejects.toMatchObject({ failure: "timeout" });
+      expect(calls.map(({ body }) => body)).toEqual(["0", "1", "2", "3", "4", "5"]);
+      calls[3]!.reply();
+      expect((await first[3]!).body).toBe("to 3");
+      await vi.waitFor(() => expect(calls.at(-1)!.body).toBe("last"));
+      for (const { reply } of calls) reply();
+      expect((await last).body).toBe("to last");
+      await Promise.all(first);
+      expect(calls).toHaveLength(7);
+    } finally {
+      fetching.mockRestore();
+    }
   });
 });
 
