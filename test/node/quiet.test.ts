@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Timings } from "../../shared/node/defaults.ts";
+import { defaultTimings, labTimings } from "../../shared/node/defaults.ts";
 import type { Machine } from "./support/machine.ts";
 import type { World } from "./support/world.ts";
 import { cluster } from "./support/world.ts";
@@ -104,6 +106,63 @@ test("a client comes to a follower without memory: a leader that has its own sta
     await world.answer(followers[0]!.execute("SET x=1"));
     expect(leader.status).toMatchObject({ state: "Leader", term });
   }
+});
+
+describe("from waking to an answer it takes", () => {
+  const ids = ["A", "B", "C", "D", "E"];
+  const clusters = [3, 5].flatMap((size) => {
+    return (
+      [
+        ["default", defaultTimings],
+        ["the lab's", labTimings],
+      ] as const
+    ).map(([name, timings]) => [size, name, timings] as const);
+  });
+
+  /** What a client waits at a follower, at most, of so many clusters to which `happens` something while they sleep. */
+  async function longestWait(
+    size: number,
+    timings: Timings,
+    happens: (world: World) => unknown,
+  ): Promise<number> {
+    let longest = 0;
+    for (let seed = 1; seed <= 15; seed++) {
+      const names = ids.slice(0, size);
+      const all = Object.fromEntries(names.map((id) => [id, timings]));
+      const world = await cluster(names, { limits, seed, timings: all });
+      await world.until(() => world.machines.every(isQuiet));
+      await world.run(60_000);
+      const [follower] = world.followers as [Machine];
+      await happens(world);
+      const since = world.now;
+      await world.answer(follower.execute("SET x=1"));
+      longest = Math.max(longest, world.now - since);
+    }
+    return longest;
+  }
+
+  test.each(clusters)(
+    "%i nodes, %s timings: a heartbeat and an election timeout, where the leader is silent",
+    async (size, _name, timings) => {
+      const wait = await longestWait(size, timings, (world) => world.isolate(world.leader));
+      expect(wait).toBeLessThanOrEqual(timings.heartbeatMs + timings.electionTimeoutMaxMs);
+    },
+  );
+
+  test.each(clusters)(
+    "%i nodes, %s timings: as much, where all have lost their memory",
+    async (size, _name, timings) => {
+      const wait = await longestWait(size, timings, (world) => evict(...world.machines));
+      expect(wait).toBeLessThanOrEqual(timings.heartbeatMs + timings.electionTimeoutMaxMs);
+    },
+  );
+
+  test.each(clusters)(
+    "%i nodes, %s timings: a few round trips, where the leader lives",
+    async (size, _name, timings) => {
+      expect(await longestWait(size, timings, () => undefined)).toBeLessThan(timings.heartbeatMs / 2);
+    },
+  );
 });
 
 test("a member that takes longer to answer than a heartbeat keeps nobody awake", async () => {
