@@ -13,6 +13,8 @@ export interface PlacedNode {
   readonly id: NodeId;
   readonly subnetId: string;
   readonly zone: string;
+  /** Of its network interface, once there is one: the others are told it, so a new interface must get the same. */
+  readonly privateAddress: string | null;
 }
 
 /**
@@ -60,6 +62,8 @@ export interface FoundInterface {
   readonly instanceId: string | null;
   /** How many instances the node has been given; 0 before the first. */
   readonly generation: number;
+  /** The instance that a replacement under way takes out of service. */
+  readonly replaced: string | null;
 }
 
 export interface FoundVolume {
@@ -69,7 +73,6 @@ export interface FoundVolume {
   readonly sizeGb: number;
   readonly state: string;
   readonly instanceId: string | null;
-  readonly uid: string | null;
 }
 
 export interface FoundAddress {
@@ -95,7 +98,7 @@ export interface FoundInstance {
   readonly launchedAt: string | null;
 }
 
-/** What is there of a cluster, as AWS tells it. Terminated instances, which it shows for an hour, are not. */
+/** What is there of a cluster, as AWS tells it. Terminated instances, which it shows for an hour, are not part of it. */
 export interface Found {
   readonly record: ClusterRecord | null;
   readonly hasSecret: boolean;
@@ -107,4 +110,6 @@ export interface Found {
   readonly volumes: readonly FoundVolume[];
   readonly addresses: readonly FoundAddress[];
   readonly instances: readonly FoundInstance[];
+  /** What has a name that the cluster needs and is not the cluster's, in words. */
+  readonly foreign: readonly string[];
 }

@@ -9,10 +9,10 @@ export const NODE_TAG = "raft-id";
  * which answers a token it has seen with the instance of then, a terminated one included.
  */
 export const GENERATION_TAG = "raft-generation";
+/** On a node's network interface, while the node is being replaced: the instance that is to go. */
+export const REPLACED_TAG = "raft-replaced";
 /** On an instance: SHA-256 of the bundle that it runs. */
 export const BUNDLE_TAG = "raft-bundle";
-/** On what outlives `destroy`: the cluster's own random name, so that tokens of two clusters never meet. */
-export const UID_TAG = "raft-uid";
 
 export const NODE_IDS = ["A", "B", "C", "D", "E"] as const;
 export type NodeId = (typeof NODE_IDS)[number];

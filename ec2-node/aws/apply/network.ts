@@ -1,0 +1,235 @@
+import {
+  AllocateAddressCommand,
+  AssociateAddressCommand,
+  AuthorizeSecurityGroupIngressCommand,
+  CreateNetworkInterfaceCommand,
+  CreateSecurityGroupCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeSecurityGroupsCommand,
+  ReleaseAddressCommand,
+  RevokeSecurityGroupIngressCommand,
+} from "@aws-sdk/client-ec2";
+import { RaftLiteError } from "../../../shared/errors.ts";
+import { isOwn, readGroup } from "../discover.ts";
+import { awsCode } from "../explain.ts";
+import type { Found, FoundInterface, PlacedNode } from "../model.ts";
+import type { NodeId } from "../names.ts";
+import { CLIENT_PORT, PEER_PORT } from "../names.ts";
+import { addressesOf, interfaceOf } from "../plan.ts";
+import type { OwnRule, StepOf } from "../steps.ts";
+import { createOnce } from "./create-once.ts";
+import { writeRecord } from "./identity.ts";
+import type { Work } from "./work.ts";
+import { tags } from "./work.ts";
+
+export async function createGroup(work: Work, { vpcId }: StepOf<"create-group">): Promise<void> {
+  const { account } = work;
+  const { ec2 } = account.clients;
+  const { group } = account.names;
+  const made = await account.ask("ec2:CreateSecurityGroup", /^InvalidGroup\.Duplicate$/, () =>
+    ec2.send(
+      new CreateSecurityGroupCommand({
+        GroupName: group,
+        Description: `Nodes of the raft-lite cluster ${account.cluster}`,
+        VpcId: vpcId,
+        TagSpecifications: [{ ResourceType: "security-group", Tags: tags(account, null) }],
+      }),
+    ),
+  );
+  if (made?.GroupId !== undefined) {
+    work.found = { ...work.found, group: { id: made.GroupId, vpcId, rules: [] } };
+    return;
+  }
+  const { SecurityGroups = [] } = await account.call("ec2:DescribeSecurityGroups", () =>
+    ec2.send(
+      new DescribeSecurityGroupsCommand({
+        Filters: [
+          { Name: "group-name", Values: [group] },
+          { Name: "vpc-id", Values: [vpcId] },
+        ],
+      }),
+    ),
+  );
+  const [found] = SecurityGroups;
+  if (found === undefined || !isOwn(account, found.Tags)) {
+    throw new RaftLiteError(
+      "name-taken",
+      `a security group ${group} exists in ${vpcId} and does not belong to this cluster: choose another --name, or remove it`,
+    );
+  }
+  work.found = { ...work.found, group: readGroup(found) };
+}
+
+export async function openPort(work: Work, { rule }: StepOf<"open-port">): Promise<void> {
+  const { account } = work;
+  const group = requireGroup(work.found);
+  await account.call(
+    "ec2:AuthorizeSecurityGroupIngress",
+    async () => {
+      try {
+        await account.clients.ec2.send(
+          new AuthorizeSecurityGroupIngressCommand({
+            GroupId: group.id,
+            IpPermissions: [permission(rule, group.id)],
+            TagSpecifications: [{ ResourceType: "security-group-rule", Tags: tags(account, null) }],
+          }),
+        );
+      } catch (error) {
+        if (awsCode(error) !== "InvalidPermission.Duplicate") throw error;
+      }
+    },
+    { notYet: /^InvalidGroup(Id)?\.NotFound$/ },
+  );
+  work.found = { ...work.found, group: { ...group, rules: [...group.rules, rule] } };
+}
+
+export async function closePort(work: Work, { rule }: StepOf<"close-port">): Promise<void> {
+  const { account } = work;
+  const group = requireGroup(work.found);
+  await account.ask("ec2:RevokeSecurityGroupIngress", /^InvalidPermission\.NotFound$/, () =>
+    account.clients.ec2.send(
+      new RevokeSecurityGroupIngressCommand({
+        GroupId: group.id,
+        IpPermissions: [permission(rule, group.id)],
+      }),
+    ),
+  );
+  const rules = group.rules.filter((one) => one.kind !== "clients" || one.cidr !== rule.cidr);
+  work.found = { ...work.found, group: { ...group, rules } };
+}
+
+function permission(rule: OwnRule, groupId: string): object {
+  const port = rule.kind === "peers" ? PEER_PORT : CLIENT_PORT;
+  return {
+    IpProtocol: "tcp",
+    FromPort: port,
+    ToPort: port,
+    ...(rule.kind === "peers"
+      ? { UserIdGroupPairs: [{ GroupId: groupId, Description: "raft-lite nodes" }] }
+      : { IpRanges: [{ CidrIp: rule.cidr, Description: "raft-lite clients" }] }),
+  };
+}
+
+export async function createInterface(work: Work, { node }: StepOf<"create-interface">): Promise<void> {
+  const { account } = work;
+  const { ec2 } = account.clients;
+  const placed = placedNode(work.found, node);
+  const group = requireGroup(work.found);
+  const made = await createOnce(work, {
+    what: `the network interface of ${node}`,
+    create: async (token) => {
+      const reply = await account.call(
+        "ec2:CreateNetworkInterface",
+        () =>
+          ec2.send(
+            new CreateNetworkInterfaceCommand({
+              SubnetId: placed.subnetId,
+              Groups: [group.id],
+              Description: `raft-lite ${account.cluster} ${node}`,
+              ClientToken: token,
+              ...(placed.privateAddress === null ? {} : { PrivateIpAddress: placed.privateAddress }),
+              TagSpecifications: [{ ResourceType: "network-interface", Tags: tags(account, node) }],
+            }),
+          ),
+        { notYet: /^InvalidGroup(Id)?\.NotFound$/, subject: `the private address ${placed.privateAddress}` },
+      );
+      return reply.NetworkInterface?.NetworkInterfaceId;
+    },
+    words: ["interface", node, placed.subnetId, placed.privateAddress ?? ""],
+    find: async (interfaceId): Promise<FoundInterface | undefined> => {
+      const { NetworkInterfaces = [] } = await ec2.send(
+        new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [interfaceId] }),
+      );
+      const [one] = NetworkInterfaces;
+      return (
+        one && {
+          id: interfaceId,
+          node,
+          subnetId: placed.subnetId,
+          zone: placed.zone,
+          privateAddress: one.PrivateIpAddress ?? "",
+          instanceId: null,
+          generation: 0,
+          replaced: null,
+        }
+      );
+    },
+    action: "ec2:DescribeNetworkInterfaces",
+    notFound: /^InvalidNetworkInterfaceID\.NotFound$/,
+  });
+  work.found = { ...work.found, interfaces: [...work.found.interfaces, made] };
+}
+
+/** Notes the interface's address in the record, where a new interface of the node would take it from. */
+export async function recordAddress(work: Work, { node }: StepOf<"record-address">): Promise<void> {
+  const { record } = work.found;
+  if (record === null) throw new RaftLiteError("record-missing", "the cluster has no record: run `up` again");
+  const privateAddress = interfaceOf(work.found, node)?.privateAddress ?? null;
+  const nodes = record.nodes.map((one) => (one.id === node ? { ...one, privateAddress } : one));
+  await writeRecord(work, { kind: "write-record", record: { ...record, nodes }, isNew: false });
+}
+
+export async function allocateAddress(work: Work, { node }: StepOf<"allocate-address">): Promise<void> {
+  const { account } = work;
+  const made = await account.call("ec2:AllocateAddress", () =>
+    account.clients.ec2.send(
+      new AllocateAddressCommand({
+        Domain: "vpc",
+        TagSpecifications: [{ ResourceType: "elastic-ip", Tags: tags(account, node) }],
+      }),
+    ),
+  );
+  const address = {
+    allocationId: made.AllocationId ?? "",
+    node,
+    address: made.PublicIp ?? "",
+    interfaceId: null,
+    associationId: null,
+  };
+  work.found = { ...work.found, addresses: [...work.found.addresses, address] };
+}
+
+export async function associateAddress(work: Work, { node }: StepOf<"associate-address">): Promise<void> {
+  const { account, found } = work;
+  const interfaceId = interfaceOf(found, node)?.id ?? "";
+  const { address } = addressesOf(found, node);
+  const made = await account.call(
+    "ec2:AssociateAddress",
+    () =>
+      account.clients.ec2.send(
+        new AssociateAddressCommand({
+          AllocationId: address?.allocationId,
+          NetworkInterfaceId: interfaceId,
+          AllowReassociation: true,
+        }),
+      ),
+    { notYet: /^(InvalidAllocationID|InvalidNetworkInterfaceID)\.NotFound$/ },
+  );
+  work.found = {
+    ...found,
+    addresses: found.addresses.map((one) =>
+      one === address ? { ...one, interfaceId, associationId: made.AssociationId ?? null } : one,
+    ),
+  };
+}
+
+export async function releaseAddress(work: Work, step: StepOf<"release-address">): Promise<void> {
+  const { account } = work;
+  await account.ask("ec2:ReleaseAddress", /^InvalidAllocationID\.NotFound$/, () =>
+    account.clients.ec2.send(new ReleaseAddressCommand({ AllocationId: step.allocationId })),
+  );
+  const addresses = work.found.addresses.filter((one) => one.allocationId !== step.allocationId);
+  work.found = { ...work.found, addresses };
+}
+
+export function placedNode({ record }: Found, node: NodeId): PlacedNode {
+  const placed = record?.nodes.find(({ id }) => id === node);
+  if (placed === undefined) throw new RaftLiteError("node-unknown", `the cluster has no node ${node}`);
+  return placed;
+}
+
+function requireGroup({ group }: Found): NonNullable<Found["group"]> {
+  if (group === null)
+    throw new RaftLiteError("group-missing", "the cluster's security group is gone: run `up`");
+  return group;
+}
