@@ -1,5 +1,5 @@
 import type { Account } from "../account.ts";
-import type { Bundle } from "../bundle/bundle.ts";
+import type { Bundle } from "../bundle/load-bundle.ts";
 import type { Found } from "../model.ts";
 import type { NodeId } from "../names.ts";
 import { CLUSTER_TAG, NODE_TAG } from "../names.ts";

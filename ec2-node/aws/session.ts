@@ -1,0 +1,129 @@
+import { RaftLiteError } from "../../shared/errors.ts";
+import { printable } from "../../shared/printable.ts";
+import { Account } from "./account.ts";
+import { applyStep } from "./apply/apply.ts";
+import type { Work } from "./apply/work.ts";
+import { discover } from "./discover.ts";
+import type { ClusterRecord, Found } from "./model.ts";
+import { instancePolicy, trustPolicy } from "./policies.ts";
+import { Progress } from "./progress.ts";
+import { stepText } from "./step-text.ts";
+import type { Step } from "./steps.ts";
+import type { OutputStream, Tools } from "./tools.ts";
+
+/** What every command of `ec2` is told. */
+export interface CommonOptions {
+  readonly cluster: string;
+  readonly region: string | undefined;
+  /** One JSON document on stdout and nothing else there. */
+  readonly json: boolean;
+}
+
+/** One command at work on one cluster. */
+export class Session {
+  readonly account: Account;
+  readonly tools: Tools;
+  readonly progress: Progress;
+  readonly #json: boolean;
+
+  private constructor(account: Account, tools: Tools, json: boolean) {
+    this.account = account;
+    this.tools = tools;
+    this.#json = json;
+    // What people read while it goes on must not be in the way of a document.
+    const stream: OutputStream = json ? tools.stderr : tools.stdout;
+    this.progress = new Progress({
+      stream,
+      isTerminal: stream.isTTY === true,
+      now: () => tools.pace.now(),
+    });
+  }
+
+  /** Throws one line where there are no credentials, no region, or AWS cannot be asked. */
+  static async run(
+    options: CommonOptions,
+    tools: Tools,
+    command: (session: Session) => Promise<number>,
+  ): Promise<number> {
+    const clients = await tools.openClients(options.region);
+    const account = await Account.open(clients, tools.pace, options.cluster);
+    const session = new Session(account, tools, options.json);
+    try {
+      return await command(session);
+    } finally {
+      session.progress.close();
+    }
+  }
+
+  /** A line for people. */
+  say(line: string): void {
+    this.progress.line(line);
+  }
+
+  /** What the command has come to, where a document is asked for. */
+  document(value: unknown): void {
+    if (this.#json) this.tools.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  look(): Promise<Found> {
+    return this.progress.task("look at what is there", () => discover(this.account));
+  }
+
+  /** The cluster, where it is there. Throws `no-such-cluster`. */
+  async existing(): Promise<{ found: Found; record: ClusterRecord }> {
+    const found = await this.look();
+    if (found.record !== null) return { found, record: found.record };
+    const { cluster, region, id } = this.account;
+    throw new RaftLiteError(
+      "no-such-cluster",
+      `there is no cluster ${cluster} in ${region} (account ${id}): is it --name, --region or the credentials? \`raft-lite ec2 up\` makes one`,
+    );
+  }
+
+  workOn(found: Found): Work {
+    const { account, tools } = this;
+    const { id, region, partition, names } = account;
+    return {
+      account,
+      found,
+      loadBundle: tools.loadBundle,
+      rolePolicy: instancePolicy({
+        account: id,
+        region,
+        partition,
+        bucket: names.bucket,
+        secretParameter: names.secret,
+      }),
+      trustPolicy: trustPolicy(),
+    };
+  }
+
+  /** Carries out steps one after the other. Throws the first one's error, having said what is there then. */
+  async apply(work: Work, steps: readonly Step[], advice: string): Promise<void> {
+    let done = 0;
+    try {
+      for (const step of steps) {
+        const { sign, what } = stepText(step, this.account.names);
+        await this.progress.task(`${sign} ${what}`, () => applyStep(work, step));
+        done += 1;
+      }
+    } catch (error) {
+      this.say(`${done} of ${steps.length} steps are done, and what they made is kept. ${advice}`);
+      throw error;
+    }
+  }
+
+  planLines(steps: readonly Step[]): string[] {
+    return steps.map((step) => {
+      const { sign, what } = stepText(step, this.account.names);
+      return `  ${sign} ${printable(what)}`;
+    });
+  }
+
+  /** For people to type: this command line's own name and region, where they are not the defaults. */
+  commandLine(words: string, defaults: { cluster: string }): string {
+    const { cluster, region } = this.account;
+    const name = cluster === defaults.cluster ? "" : ` --name ${cluster}`;
+    return `npx raft-lite ec2 ${words}${name} --region ${region}`;
+  }
+}
