@@ -35,6 +35,8 @@ export interface ClusterRecord {
   readonly bundle: BundleName;
   /** What they ran before the last update. */
   readonly previousBundle: BundleName | null;
+  /** The last update went back: doing so again must not go forwards. */
+  readonly isRolledBack: boolean;
   /** ISO 8601. */
   readonly createdAt: string;
 }

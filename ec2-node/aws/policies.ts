@@ -5,7 +5,7 @@ import {
   GENERATION_TAG,
   NODE_TAG,
   resourceNames,
-  UID_TAG,
+  REPLACED_TAG,
 } from "./names.ts";
 
 /**
@@ -102,7 +102,7 @@ export function operatorPolicy(own: Place & { readonly cluster: string }): strin
       allow("TagOwn", ["ec2:CreateTags"], [ec2("*")], {
         StringEquals: isOwn,
         // Not the cluster's own tag: nothing changes hands.
-        "ForAllValues:StringEquals": { "aws:TagKeys": [BUNDLE_TAG, GENERATION_TAG, NODE_TAG, UID_TAG] },
+        "ForAllValues:StringEquals": { "aws:TagKeys": [BUNDLE_TAG, GENERATION_TAG, NODE_TAG, REPLACED_TAG] },
       }),
       allow("ChangeOwn", CHANGING, owned, { StringEquals: isOwn }),
       allow("OpenPorts", ["ec2:AuthorizeSecurityGroupIngress"], [ec2("security-group-rule")], {

@@ -31,6 +31,7 @@ function isRecord(value: unknown): value is ClusterRecord {
     typeof record.instanceType === "string" &&
     typeof record.dataGb === "number" &&
     typeof record.isPrivate === "boolean" &&
+    typeof record.isRolledBack === "boolean" &&
     isBundle(record.bundle) &&
     (record.previousBundle === null || isBundle(record.previousBundle)) &&
     Array.isArray(record.nodes) &&

@@ -1,10 +1,10 @@
 import { RaftLiteError } from "../../shared/errors.ts";
-import { printable } from "../../shared/printable.ts";
 import { Account } from "./account.ts";
 import { applyStep } from "./apply/apply.ts";
 import type { Work } from "./apply/work.ts";
 import { discover } from "./discover.ts";
 import type { ClusterRecord, Found } from "./model.ts";
+import { DEFAULT_CLUSTER_NAME } from "./names.ts";
 import { instancePolicy, trustPolicy } from "./policies.ts";
 import { Progress } from "./progress.ts";
 import { stepText } from "./step-text.ts";
@@ -94,7 +94,7 @@ export class Session {
         bucket: names.bucket,
         secretParameter: names.secret,
       }),
-      trustPolicy: trustPolicy(),
+      trustPolicy: trustPolicy(partition),
     };
   }
 
@@ -113,17 +113,25 @@ export class Session {
     }
   }
 
-  planLines(steps: readonly Step[]): string[] {
-    return steps.map((step) => {
+  /** Says what is to be done. */
+  show(steps: readonly Step[]): void {
+    for (const step of steps) {
       const { sign, what } = stepText(step, this.account.names);
-      return `  ${sign} ${printable(what)}`;
-    });
+      this.say(`  ${sign} ${what}`);
+    }
   }
 
-  /** For people to type: this command line's own name and region, where they are not the defaults. */
-  commandLine(words: string, defaults: { cluster: string }): string {
+  /** Asks before anything is changed. Says so where nothing will be. */
+  async mayGoOn(question: string, yes: boolean): Promise<boolean> {
+    if (yes || (await this.tools.confirm(question))) return true;
+    this.say("Nothing was changed.");
+    return false;
+  }
+
+  /** A command for people to type, for this cluster. */
+  commandLine(words: string): string {
     const { cluster, region } = this.account;
-    const name = cluster === defaults.cluster ? "" : ` --name ${cluster}`;
+    const name = cluster === DEFAULT_CLUSTER_NAME ? "" : ` --name ${cluster}`;
     return `npx raft-lite ec2 ${words}${name} --region ${region}`;
   }
 }

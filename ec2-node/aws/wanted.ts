@@ -86,6 +86,7 @@ export async function recordOfNew(
     isPrivate: wishes.isPrivate ?? false,
     bundle,
     previousBundle: null,
+    isRolledBack: false,
     createdAt: new Date(now).toISOString(),
   };
 }

@@ -27,12 +27,20 @@ export function commandCommand(): Command {
     .action(async (words: string[], flags: CommandFlags) => {
       const url = readUrl("--url", flags.url);
       const token = flags.tokenFile === undefined ? null : readSecretFile("--token-file", flags.tokenFile);
-      const cmd = words.join(" ");
-      const reply = await send(url, cmd, token);
-      if (flags.json) process.stdout.write(`${printable(JSON.stringify(reply.body))}\n`);
-      else if (reply.status === 200) process.stdout.write(`${resultText(reply.body)}\n`);
-      if (reply.status !== 200) throw failure(url, reply);
+      await sendCommand(url, words.join(" "), { token, json: flags.json ?? false });
     });
+}
+
+/** Sends one command to the node at `url` and prints what became of it. Throws in one line where it was not carried out. */
+export async function sendCommand(
+  url: string,
+  cmd: string,
+  { token, json }: { token: string | null; json: boolean },
+): Promise<void> {
+  const reply = await send(url, cmd, token);
+  if (json) process.stdout.write(`${printable(JSON.stringify(reply.body))}\n`);
+  else if (reply.status === 200) process.stdout.write(`${resultText(reply.body)}\n`);
+  if (reply.status !== 200) throw failure(url, reply);
 }
 
 async function send(url: string, cmd: string, token: string | null): Promise<JsonReply> {

@@ -1,7 +1,6 @@
 import type { RunInstancesCommandInput } from "@aws-sdk/client-ec2";
 import {
   CreateTagsCommand,
-  DeleteTagsCommand,
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   RunInstancesCommand,
@@ -252,12 +251,8 @@ async function markReplacement(work: Work, node: NodeId, instanceId: string | nu
   const { account } = work;
   const own = interfaceOf(work.found, node);
   if (own === null) return;
-  if (instanceId !== null) await setTag(work, own.id, REPLACED_TAG, instanceId);
-  else {
-    await account.call("ec2:DeleteTags", () =>
-      account.clients.ec2.send(new DeleteTagsCommand({ Resources: [own.id], Tags: [{ Key: REPLACED_TAG }] })),
-    );
-  }
+  // An empty one stands for none: what may set a tag need not be allowed to delete any.
+  await setTag(work, own.id, REPLACED_TAG, instanceId ?? "");
   work.found = {
     ...work.found,
     interfaces: work.found.interfaces.map((one) =>

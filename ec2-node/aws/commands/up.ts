@@ -70,10 +70,7 @@ async function bringUp(session: Session, options: UpOptions): Promise<number> {
     session.document({ ...summary(session, plan), dryRun: true, estimate: estimateOf(record) });
     return 0;
   }
-  if (!options.yes && !(await tools.confirm(`Carry out these ${plan.steps.length} steps?`))) {
-    session.say("Nothing was changed.");
-    return 1;
-  }
+  if (!(await session.mayGoOn(`Carry out these ${plan.steps.length} steps?`, options.yes))) return 1;
   await session.apply(
     work,
     plan.steps,
@@ -113,7 +110,7 @@ function showPlan(session: Session, record: ClusterRecord, plan: Plan): void {
   session.say(`Cluster ${account.cluster} in ${account.region}, account ${account.id}:`);
   for (const { id, zone } of record.nodes) session.say(`    ${id} in ${zone}, ${record.instanceType}`);
   session.say("Steps:");
-  for (const line of session.planLines(plan.steps)) session.say(line);
+  session.show(plan.steps);
   for (const line of costLines(estimateOf(record), account.region)) session.say(line);
 }
 
@@ -156,8 +153,8 @@ async function finish(session: Session, options: UpOptions, plan: Plan, found: F
       "the cluster's record has gone meanwhile: somebody destroys it",
     );
   const ids = record.nodes.map(({ id }) => id);
-  const ready = await awaitHealth(session, record, found, ids, options.waitSeconds);
   for (const line of nodeLines(record, found)) session.say(line);
+  const ready = await awaitHealth(session, record, found, ids, options.waitSeconds);
   const [first] = describeNodes(record, found);
   session.say("");
   session.say(`curl -X POST ${first?.url}/command -d '{"cmd":"SET x=5"}'`);
