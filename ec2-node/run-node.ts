@@ -26,6 +26,8 @@ export interface NodeSettings {
   readonly id: string;
   /** 0: any free one. */
   readonly port: number;
+  /** A second port, on which the nodes' own routes are closed; null: clients come to the same one. 0: any free one. */
+  readonly clientPort: number | null;
   /** Name or address of the interface to listen on. */
   readonly host: string;
   /** The others; empty for a single node. */
@@ -60,6 +62,8 @@ export interface NodeParts {
 export interface RunningNode {
   readonly node: RaftNode;
   readonly port: number;
+  /** Where clients have a port of their own. */
+  readonly clientPort: number | null;
   /** Base URL by which this machine reaches the node. */
   readonly url: string;
   /** Hands over what it leads, answers what it can and closes everything. To be called once. */
@@ -109,39 +113,59 @@ export async function runNode(settings: NodeSettings, parts: NodeParts): Promise
       (peer) => node.peerLost(peer),
     );
     const connections = new PeerConnections((peer) => void watch.connectionClosed(peer));
+    const ownRoutes = parts.fetch?.(node);
+    const handler = (clientsOnly: boolean) =>
+      createHandler(node, stateMachine instanceof KeyValueStore ? stateMachine : null, {
+        secret: settings.secret ?? undefined,
+        token: settings.token ?? undefined,
+        clientsOnly,
+        host: nodeHttpHost,
+        acceptText: stateMachine.acceptText && ((text) => stateMachine.acceptText!(text)),
+        fetch: ownRoutes,
+        onPeerRequest: (request, peer) => connections.tag(request, peer),
+        onError: parts.onRequestError,
+      });
+    const hasFastLane = stateMachine instanceof KeyValueStore;
     const server = await listen({
       host: settings.host,
       port: settings.port,
-      handler: createHandler(node, stateMachine instanceof KeyValueStore ? stateMachine : null, {
-        secret: settings.secret ?? undefined,
-        token: settings.token ?? undefined,
-        host: nodeHttpHost,
-        acceptText: stateMachine.acceptText && ((text) => stateMachine.acceptText!(text)),
-        fetch: parts.fetch?.(node),
-        onPeerRequest: (request, peer) => connections.tag(request, peer),
-        onError: parts.onRequestError,
-      }),
-      hasFastLane: stateMachine instanceof KeyValueStore,
+      handler: handler(false),
+      hasFastLane,
       streams: new PeerStreamsIn({
         secret: settings.secret ?? undefined,
         exchange: (body) => node.exchange(body),
         onPeer: (socket, peer) => connections.tagSocket(socket, peer),
       }),
     });
+    undo.push(() => server.close(0));
+    const clients =
+      settings.clientPort === null
+        ? null
+        : await listen({
+            host: settings.host,
+            port: settings.clientPort,
+            portFlag: "--client-port",
+            handler: handler(true),
+            hasFastLane,
+          });
     url = server.url;
     node.start();
-    onEvent({ now: host.clock.now(), trace: { type: "started", port: server.port } });
+    const clientPort = clients?.port ?? null;
+    const { port } = server;
+    const trace = { type: "started", port, ...(clientPort !== null && { clientPort }) } as const;
+    onEvent({ now: host.clock.now(), trace });
 
     return {
       node,
-      port: server.port,
+      port,
+      clientPort,
       url: server.url,
       async stop() {
         connections.close();
         // While it hands over it still has to hear and answer the others.
         await node.stop();
         await recorder?.close();
-        await server.close();
+        await Promise.all([server.close(), clients?.close()]);
         transport.close();
         await storage.close();
       },

@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** The flag that errors name; `--port` unless given. */
+  readonly portFlag?: string;
   /** Never rejects: `createHandler`. */
   readonly handler: (request: Request) => Promise<Response>;
   /** Takes over the connections of peers that ask for it. */
@@ -167,9 +169,10 @@ async function close(
   });
 }
 
-function start(server: Server, { host, port }: ListenOptions): Promise<void> {
+function start(server: Server, { host, port, portFlag }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(listenError(error as NodeJS.ErrnoException, host, port));
+    const fail = (error: unknown): void =>
+      reject(listenError(error as NodeJS.ErrnoException, host, port, portFlag));
     server.once("error", fail);
     try {
       server.listen({ host, port, exclusive: true }, () => {
@@ -203,19 +206,24 @@ async function sendEarly(req: IncomingMessage, res: ServerResponse, response: Re
   req.on("error", () => undefined).resume();
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): RaftLiteError {
+function listenError(
+  error: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  flag = "--port",
+): RaftLiteError {
   const make = (code: string, message: string): RaftLiteError =>
     new RaftLiteError(code, message, { details: { host, port }, cause: error });
   switch (error.code) {
     case "EADDRINUSE":
       return make(
         "port-in-use",
-        `port ${port} is in use: stop what listens there, or choose another with --port`,
+        `port ${port} is in use: stop what listens there, or choose another with ${flag}`,
       );
     case "EACCES":
       return make(
         "port-not-allowed",
-        `port ${port} is reserved to administrators: choose one above 1023 with --port`,
+        `port ${port} is reserved to administrators: choose one above 1023 with ${flag}`,
       );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
@@ -226,7 +234,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
         `"${host}" is no address of this machine: use --host 0.0.0.0 to listen on all of them`,
       );
     case "ERR_SOCKET_BAD_PORT":
-      return make("bad-port", `${port} is no port: choose one from 1 to 65535 with --port`);
+      return make("bad-port", `${port} is no port: choose one from 1 to 65535 with ${flag}`);
     default:
       return make("listen-failed", `cannot listen on ${host}, port ${port}: ${error.message}`);
   }

@@ -11,7 +11,7 @@ import type { NodeEventSink } from "../shared/node/events.ts";
 import type { StateMachine } from "../shared/node/state-machine.ts";
 import type { ElectionPriority } from "../shared/raft/core.ts";
 import type { KeyValueStore } from "../shared/store/key-value-store.ts";
-import { ownAddresses, readHost, readUrl } from "./cli/node-options.ts";
+import { checkPorts, ownAddresses, readHost, readUrl } from "./cli/node-options.ts";
 import { parsePeers } from "./cli/peers.ts";
 import { withoutSelf } from "./cli/self.ts";
 import { DEFAULT_PORT, LOCAL_HOST, TRACE_DIRECTORY } from "./defaults.ts";
@@ -25,6 +25,11 @@ export interface StartNodeOptions<Machine extends StateMachine = KeyValueStore> 
   readonly dataDir: string;
   /** 8000 unless given; 0: any free one. */
   readonly port?: number | undefined;
+  /**
+   * A second port for clients, on which the nodes' own routes are closed (403 `raft-routes-closed`): a firewall can then
+   * keep `port` to the nodes. 0: any free one. Left out: clients come to `port`.
+   */
+  readonly clientPort?: number | undefined;
   /**
    * Name or address of the interface to listen on. 127.0.0.1 unless given, so that nobody on the network reaches the
    * node by accident; with nodes on other machines e.g. 0.0.0.0, and a secret.
@@ -98,6 +103,9 @@ export function readStartNodeOptions(
   if (secret !== undefined) checkCredential("secret", secret);
   if (token !== undefined) checkCredential("token", token);
   const port = whole("port", options.port ?? DEFAULT_PORT, 0, 65535);
+  const clientPort =
+    options.clientPort === undefined ? null : whole("clientPort", options.clientPort, 0, 65535);
+  checkPorts(port, clientPort, "port", "clientPort");
   const host = readHost(options.host ?? LOCAL_HOST, "host");
   const advertise = options.advertise === undefined ? null : readUrl("advertise", options.advertise);
   const self = { id, host, port, advertise, interfaces: ownAddresses() };
@@ -105,6 +113,7 @@ export function readStartNodeOptions(
   return {
     id,
     port,
+    clientPort,
     host,
     peers: peers.length === 0 ? [] : withoutSelf(parsePeers(peers, "peers"), self, "peers"),
     dataDirectory: dataDir,

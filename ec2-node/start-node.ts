@@ -33,6 +33,11 @@ export class HostedNode<Machine extends StateMachine> extends EmbeddedNode<Machi
     return this.#running.port;
   }
 
+  /** Where clients have a port of their own; null otherwise. */
+  get clientPort(): number | null {
+    return this.#running.clientPort;
+  }
+
   /**
    * Hands leadership over, answers what can be answered and closes everything, within two seconds. Call it at SIGTERM
    * and SIGINT; a process that is killed instead loses nothing that was acknowledged. May be called again. Rejects when

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildBundle } from "./build-bundle.ts";
 import { importsOf } from "./imports.ts";
 
 /** `npm run build`: compiles what the package ships into dist/. */
@@ -25,3 +26,8 @@ for (const file of globSync("**/*.d.ts", { cwd: "dist" })) {
   parts.push(text.slice(at));
   writeFileSync(path, parts.join(""));
 }
+
+// What instances are given, and the scripts that their user data is made of.
+const BUNDLE = "ec2-node/aws/bundle";
+for (const script of ["boot", "fetch"]) cpSync(join(BUNDLE, script), join("dist", BUNDLE, script));
+writeFileSync(join("dist", BUNDLE, "raft-lite.tar.gz"), await buildBundle());

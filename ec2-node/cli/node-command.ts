@@ -8,11 +8,12 @@ export function nodeCommand(): Command {
   return new Command("node")
     .description("run one node of a cluster")
     .usage(
-      "--id ID [--port 8000] [--peers LIST] [--host 0.0.0.0] [--data-dir DIR] [--advertise URL] [--heartbeat MS] " +
+      "--id ID [--port 8000] [--client-port PORT] [--peers LIST] [--host 0.0.0.0] [--data-dir DIR] [--advertise URL] [--heartbeat MS] " +
         "[--election-timeout MIN-MAX] [--lab-timing] [--quiesce-after MS] [--election-priority normal|low] [--secret-file FILE] [--token-file FILE] [--trace DIR|off] [--verbose] [--log text|json]",
     )
     .requiredOption("--id <id>", "name of the node: A-Z a-z 0-9 _ -, at most 32")
     .option("--port <port>", "port to listen on", String(DEFAULT_PORT))
+    .option("--client-port <port>", "a second port for clients, where the nodes' routes are closed")
     .option(
       "--peers <list>",
       "the other nodes: http://host:port,... or host:port,... or ID=host:port,...",

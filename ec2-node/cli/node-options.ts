@@ -17,6 +17,7 @@ import { withoutSelf } from "./self.ts";
 export interface NodeFlags extends TimingFlags {
   readonly id: string;
   readonly port: string;
+  readonly clientPort?: string | undefined;
   readonly host: string;
   readonly peers?: readonly string[] | undefined;
   readonly dataDir?: string | undefined;
@@ -42,6 +43,9 @@ export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: 
   const problem = nodeIdProblem(flags.id);
   if (problem !== null) throw usageError(`--id: "${flags.id}" ${problem}`);
   const port = wholeNumber("--port", flags.port, 0, 65535);
+  const clientPort =
+    flags.clientPort === undefined ? null : wholeNumber("--client-port", flags.clientPort, 0, 65535);
+  checkPorts(port, clientPort, "--port", "--client-port");
   const host = readHost(flags.host);
   const advertise = flags.advertise === undefined ? null : readUrl("--advertise", flags.advertise);
   if (flags.log !== "text" && flags.log !== "json") {
@@ -53,6 +57,7 @@ export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: 
   return {
     id: flags.id,
     port,
+    clientPort,
     host,
     peers: flags.peers === undefined ? [] : withoutSelf(parsePeers(flags.peers), self),
     dataDirectory,
@@ -72,6 +77,12 @@ export function readNodeOptions(flags: NodeFlags, env: { readonly RAFT_SECRET?: 
 export function readTrace(text: string | undefined, own: string): string | null {
   if (text === "") throw usageError("--trace is empty: give a directory, or off");
   return text === "off" ? null : (text ?? own);
+}
+
+/** Throws a usage error where both are one port. 0 is any free one, and never the same. */
+export function checkPorts(port: number, clientPort: number | null, name: string, clientName: string): void {
+  if (port === 0 || port !== clientPort) return;
+  throw usageError(`${clientName}: ${port} is ${name} too: clients and nodes need a port each`);
 }
 
 /** Reads the base URL given to `flag`. Throws a usage error. */

@@ -1,31 +1,27 @@
 import { Command, CommanderError } from "commander";
 import { isUsageError } from "../../shared/config/usage-error.ts";
 import { printable } from "../../shared/printable.ts";
-import { commandCommand } from "./command-command.ts";
 import { errorLine } from "./error-line.ts";
-import { nodeCommand } from "./node-command.ts";
 import { joinPeerWords } from "./peer-words.ts";
-import { startCommand } from "./start-command.ts";
-import { statusCommand } from "./status-command.ts";
-import { verifyCommand } from "./verify-command.ts";
 import { packageVersion } from "./version.ts";
 
 const WRONG_USAGE = 2;
 
-/** Runs one command line (without `node` and the file). Resolves with the exit code: 0 stopped or done, 1 failed, 2 wrong usage. */
-export async function runCommandLine(argv: readonly string[]): Promise<number> {
+/**
+ * Runs one command line (without `node` and the file), which may ask for any of `commands`. Resolves with the exit code:
+ * 0 stopped or done, 1 failed, 2 wrong usage.
+ */
+export async function runCommandLine(argv: readonly string[], commands: readonly Command[]): Promise<number> {
   const program = new Command("raft-lite")
     .description("A replicated log and key-value store on Raft")
-    .usage("start | node | status | command | verify [options]")
+    .usage(`${commands.map((command) => command.name()).join(" | ")} [options]`)
     .version(packageVersion())
     .helpCommand(true);
   let running = program;
   program.hook("preAction", (_, command) => {
     running = command;
   });
-  for (const command of [startCommand(), nodeCommand(), statusCommand(), commandCommand(), verifyCommand()]) {
-    program.addCommand(command);
-  }
+  for (const command of commands) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

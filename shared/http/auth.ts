@@ -7,6 +7,8 @@ export interface AuthOptions {
   readonly token?: string | undefined;
   /** Where no secret is set, the Raft routes take nobody in: the nodes have another way to each other. */
   readonly closesRaftRoutes?: boolean | undefined;
+  /** The Raft routes take nobody in, whatever is shown: this port is for clients, and the nodes have another one. */
+  readonly clientsOnly?: boolean | undefined;
 }
 
 /** Throws `unauthorized` (401) or `raft-routes-closed` (403). Looks at the request's header alone. */
@@ -24,7 +26,11 @@ export function guards(options: AuthOptions): { readonly client: Guard; readonly
   const client = token === undefined ? [] : [token, ...raft];
   const isClosed = secret === undefined && options.closesRaftRoutes === true;
   return {
-    raft: isClosed ? closed : guard(raft, "the cluster's secret", SECRET_HINT),
+    raft: options.clientsOnly
+      ? closed(NOT_HERE)
+      : isClosed
+        ? closed(NOT_WITHOUT_SECRET)
+        : guard(raft, "the cluster's secret", SECRET_HINT),
     client: guard(client, "a token"),
   };
 }
@@ -32,11 +38,16 @@ export function guards(options: AuthOptions): { readonly client: Guard; readonly
 /** A node that is refused prints what it was answered. */
 const SECRET_HINT = ": give every node the same one, by --secret-file or RAFT_SECRET";
 
-const closed: Guard = () => {
-  const message =
-    "the nodes' routes are closed here: they open to those who know RAFT_SECRET, once it is set";
-  throw new RaftLiteError("raft-routes-closed", message, { status: 403 });
-};
+const NOT_WITHOUT_SECRET =
+  "the nodes' routes are closed here: they open to those who know RAFT_SECRET, once it is set";
+const NOT_HERE =
+  "the nodes' routes are closed here: this port is for clients; list this node in --peers by the port that its --port names";
+
+function closed(message: string): Guard {
+  return () => {
+    throw new RaftLiteError("raft-routes-closed", message, { status: 403 });
+  };
+}
 
 /**
  * Throws `bad-credential` for what no header could carry. An empty one is refused too: an empty file must not turn

@@ -25,6 +25,8 @@ export interface HandlerOptions {
   readonly token?: string | undefined;
   /** The Raft routes take nobody in (403 `raft-routes-closed`) unless a secret is set. */
   readonly closesRaftRoutes?: boolean | undefined;
+  /** The Raft routes take nobody in, secret or not (403 `raft-routes-closed`): a listener for clients alone. */
+  readonly clientsOnly?: boolean | undefined;
   /** Called after an exchange with the member that made it: lets a host tie a connection to a peer. */
   readonly onPeerRequest?: ((request: Request, peer: string) => void) | undefined;
   /** Hears of every error that no route foresaw; the client sees only that there was one. */
@@ -59,9 +61,11 @@ export function createHandler(
   const host = options.host ?? webHost;
   const guard = guards(options);
   const context = { node, host, onPeerRequest: options.onPeerRequest ?? (() => undefined) };
-  const router = routes(context, store, guard, options.acceptText);
+  const router = routes(context, store, guard, options);
   const shortcut = shortcuts(host, router.routes);
-  const table = router.routes.map(([method, pattern, , path]) => ({ method, pattern, path: path ?? "" }));
+  const table = router.routes
+    .filter(([method]) => method !== "ALL")
+    .map(([method, pattern, , path]) => ({ method, pattern, path: path ?? "" }));
 
   return async (request) => {
     try {
@@ -86,7 +90,7 @@ function routes(
   context: NodeContext,
   store: StoreReader | null,
   guard: Record<"client" | "raft", Guard>,
-  acceptText: HandlerOptions["acceptText"],
+  { acceptText, clientsOnly = false }: HandlerOptions,
 ) {
   const router = IttyRouter();
   get("/status", guard.client, statusRoute(context));
@@ -97,15 +101,15 @@ function routes(
   // Load balancers and Prometheus carry no tokens of ours, and neither route shows clients' data.
   get("/health", open, healthRoute(context));
   get("/metrics", open, metricsRoute(context));
-  post("/raft", guard.raft, exchangeRoute(context));
-  post("/requestVote", guard.raft, singleRoute(context, "RequestVote"));
-  post("/request_vote", guard.raft, singleRoute(context, "RequestVote"));
-  post("/appendEntries", guard.raft, singleRoute(context, "AppendEntries"));
-  post("/append_entries", guard.raft, singleRoute(context, "AppendEntries"));
-  post("/timeoutNow", guard.raft, singleRoute(context, "TimeoutNow"));
-  post("/timeout_now", guard.raft, singleRoute(context, "TimeoutNow"));
-  post("/installSnapshot", guard.raft, snapshotRoute());
-  post("/install_snapshot", guard.raft, snapshotRoute());
+  raft("/raft", exchangeRoute(context));
+  raft("/requestVote", singleRoute(context, "RequestVote"));
+  raft("/request_vote", singleRoute(context, "RequestVote"));
+  raft("/appendEntries", singleRoute(context, "AppendEntries"));
+  raft("/append_entries", singleRoute(context, "AppendEntries"));
+  raft("/timeoutNow", singleRoute(context, "TimeoutNow"));
+  raft("/timeout_now", singleRoute(context, "TimeoutNow"));
+  raft("/installSnapshot", snapshotRoute());
+  raft("/install_snapshot", snapshotRoute());
   return router;
 
   function storeRoutes(context: HttpContext): void {
@@ -131,6 +135,12 @@ function routes(
 
   function post(path: string, allowed: Guard, handler: RouteHandler): void {
     router.post(path, guarded(allowed, handler));
+  }
+
+  /** Closed to every method alike where they are closed for good: whoever comes, an upgrade included, is told why. */
+  function raft(path: string, handler: RouteHandler): void {
+    if (clientsOnly) router.all(path, guarded(guard.raft, handler));
+    else post(path, guard.raft, handler);
   }
 
   /** By patterns of their own: the router's let slashes at the end pass, which are part of a key. */

@@ -5,8 +5,8 @@ import type { LogIndex, NodeId, RaftTrace, Term } from "../raft/types.ts";
  * The core reports positions and ranges; what follows here is what only the node knows: commands and peers.
  */
 export type NodeTrace =
-  /** The node answers; `port` is null where it has none of its own. */
-  | { readonly type: "started"; readonly port: number | null }
+  /** The node answers; `port` is null where it has none of its own, `clientPort` given where clients have another. */
+  | { readonly type: "started"; readonly port: number | null; readonly clientPort?: number }
   | { readonly type: "stopping" }
   | { readonly type: "stopped" }
   /**

@@ -33,7 +33,7 @@ export function logText(id: string, trace: NodeEvent["trace"]): LogText {
   const leader = `[Leader ${id}]`;
   switch (trace.type) {
     case "started":
-      return shown(`${node} Started${trace.port === null ? "" : ` on port ${trace.port}`}`);
+      return shown(`${node} Started${portsText(trace)}`);
     case "stopping":
       return detail(`${node} Stopping`);
     case "stopped":
@@ -112,4 +112,9 @@ function shown(text: string): LogText {
 
 function detail(text: string): LogText {
   return { text: printable(text), verbose: true };
+}
+
+function portsText({ port, clientPort }: Extract<NodeEvent["trace"], { readonly type: "started" }>): string {
+  if (port === null) return "";
+  return ` on port ${port}${clientPort === undefined ? "" : `, for clients on port ${clientPort}`}`;
 }

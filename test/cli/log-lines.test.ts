@@ -48,6 +48,11 @@ const applied = (ordinal: number, cmd = `SET x=${ordinal}`): NodeEvent["trace"] 
 describe("the lab's lines, to the letter", () => {
   test.each<[string, string, NodeEvent["trace"]]>([
     ["[Node B] Started on port 8001", "B", { type: "started", port: 8001 }],
+    [
+      "[Node B] Started on port 7000, for clients on port 8000",
+      "B",
+      { type: "started", port: 7000, clientPort: 8000 },
+    ],
     ["[Node B] Timeout → Candidate (term 3)", "B", { type: "candidate", term: 3, cause: "timeout" }],
     ["[Node B] Vote received from A", "B", { type: "vote-received", term: 3, from: "A", preVote: false }],
     ["[Node B] Became Leader (term 3)", "B", { type: "leader", term: 3 }],

@@ -25,6 +25,7 @@ test("the lab's command line says all there is to say", () => {
   expect(read({ peers: ["http://172.31.20.250:8001,http://172.31.16.147:8002"] })).toEqual({
     id: "A",
     port: 8000,
+    clientPort: null,
     host: "0.0.0.0",
     peers: [
       { id: null, address: "http://172.31.20.250:8001" },

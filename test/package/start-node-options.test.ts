@@ -14,6 +14,8 @@ describe("options that cannot be are refused in one line", () => {
     ["a port that is none", { port: 65_536 }, "wrong-usage"],
     ["half a port", { port: 80.5 }, "wrong-usage"],
     ["a text for a port", { port: "8000" }, "wrong-usage"],
+    ["a port for clients that is none", { clientPort: -1 }, "wrong-usage"],
+    ["one port for nodes and clients", { port: 9000, clientPort: 9000 }, "wrong-usage"],
     ["a host that is none", { host: "http://x" }, "wrong-usage"],
     ["a peer that is none", { peers: ["host-without-port"] }, "wrong-usage"],
     ["one peer at two addresses", { peers: ["B=h:1", "B=h:2"] }, "wrong-usage"],
@@ -52,6 +54,7 @@ describe("other options", () => {
     expect(read({})).toEqual({
       id: "A",
       port: 8000,
+      clientPort: null,
       host: "127.0.0.1",
       peers: [],
       dataDirectory: "d",
