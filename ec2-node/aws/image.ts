@@ -8,11 +8,15 @@ export interface MachineImage {
   readonly id: string;
   /** The device name of its root volume. */
   readonly rootDevice: string;
+  /** Size of its root volume. */
+  readonly rootGb: number;
 }
 
 /** Amazon Linux 2023, as AWS names its newest image for everybody (SSM public parameters). */
 const PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-";
 const ROOT_DEVICE = "/dev/xvda";
+/** What Amazon Linux 2023 asks for. */
+export const ROOT_GB = 8;
 
 /** The newest image of Amazon Linux 2023 for the processor of `instanceType`. */
 export async function findImage(account: Account, instanceType: string): Promise<MachineImage> {
@@ -45,5 +49,8 @@ export async function findImage(account: Account, instanceType: string): Promise
       `there is no image of Amazon Linux 2023 for ${architecture} in ${account.region}: take another --region`,
     );
   }
-  return { id, rootDevice: newest?.RootDeviceName ?? ROOT_DEVICE };
+  const rootDevice = newest?.RootDeviceName ?? ROOT_DEVICE;
+  const asked = newest?.BlockDeviceMappings?.find(({ DeviceName }) => DeviceName === rootDevice)?.Ebs
+    ?.VolumeSize;
+  return { id, rootDevice, rootGb: Math.max(ROOT_GB, asked ?? 0) };
 }

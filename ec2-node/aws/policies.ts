@@ -4,8 +4,8 @@ import {
   CLUSTER_TAG,
   GENERATION_TAG,
   NODE_TAG,
-  resourceNames,
   REPLACED_TAG,
+  resourceNames,
 } from "./names.ts";
 
 /**

@@ -7,7 +7,7 @@ import type { ClusterRecord, Found } from "./model.ts";
 import { DEFAULT_CLUSTER_NAME } from "./names.ts";
 import { instancePolicy, trustPolicy } from "./policies.ts";
 import { Progress } from "./progress.ts";
-import { stepText } from "./step-text.ts";
+import { stepResult, stepText } from "./step-text.ts";
 import type { Step } from "./steps.ts";
 import type { OutputStream, Tools } from "./tools.ts";
 
@@ -104,7 +104,10 @@ export class Session {
     try {
       for (const step of steps) {
         const { sign, what } = stepText(step, this.account.names);
-        await this.progress.task(`${sign} ${what}`, () => applyStep(work, step));
+        await this.progress.task(`${sign} ${what}`, async (note) => {
+          await applyStep(work, step);
+          note(stepResult(step, work.found));
+        });
         done += 1;
       }
     } catch (error) {

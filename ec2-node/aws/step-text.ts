@@ -1,5 +1,7 @@
+import type { Found } from "./model.ts";
 import type { ResourceNames } from "./names.ts";
 import { CLIENT_PORT, PEER_PORT } from "./names.ts";
+import { addressesOf, instanceOf, interfaceOf, volumeOf } from "./plan.ts";
 import type { OwnRule, Step } from "./steps.ts";
 
 /** `+` makes something, `-` takes something away, `~` changes something. */
@@ -90,7 +92,27 @@ export function stepText(step: Step, names: ResourceNames): StepText {
   }
 }
 
-export function ruleText(rule: OwnRule): string {
+/** What a step has brought: ids and addresses; "" where there is nothing to tell. */
+export function stepResult(step: Step, found: Found): string {
+  switch (step.kind) {
+    case "create-group":
+      return found.group?.id ?? "";
+    case "create-interface": {
+      const made = interfaceOf(found, step.node);
+      return made === null ? "" : `${made.id}, ${made.privateAddress}`;
+    }
+    case "allocate-address":
+      return addressesOf(found, step.node).address?.address ?? "";
+    case "create-volume":
+      return volumeOf(found, step.node)?.id ?? "";
+    case "run-instance":
+      return instanceOf(found, step.node)?.id ?? "";
+    default:
+      return "";
+  }
+}
+
+function ruleText(rule: OwnRule): string {
   return rule.kind === "peers"
     ? `port ${PEER_PORT} open to the nodes themselves`
     : `port ${CLIENT_PORT} open to ${rule.cidr}`;

@@ -22,11 +22,11 @@ export async function runCommandLine(argv: readonly string[], commands: readonly
     running = command;
   });
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command
       .exitOverride()
       .configureOutput({ outputError: (text, write) => write(errorText(text)) })
-      .showHelpAfterError(usage(command, program));
+      .showHelpAfterError(usage(command));
   }
   try {
     await program.parseAsync(joinPeerWords(argv), { from: "user" });
@@ -35,7 +35,7 @@ export async function runCommandLine(argv: readonly string[], commands: readonly
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
     process.stderr.write(`${errorLine(error)}\n`);
     if (!isUsageError(error)) return 1;
-    process.stderr.write(`${usage(running, program)}\n`);
+    process.stderr.write(`${usage(running)}\n`);
     return WRONG_USAGE;
   }
 }
@@ -49,7 +49,16 @@ function errorText(text: string): string {
     .join("\n");
 }
 
-function usage(command: Command, program: Command): string {
-  const name = command === program ? "raft-lite" : `raft-lite ${command.name()}`;
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+function usage(command: Command): string {
+  const name = nameOf(command);
   return `Usage: ${name} ${command.usage()}\n(${name} --help explains it)`;
+}
+
+/** `raft-lite ec2 up` */
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }

@@ -2,7 +2,6 @@ import type { RunInstancesCommandInput } from "@aws-sdk/client-ec2";
 import {
   CreateTagsCommand,
   DescribeInstancesCommand,
-  DescribeNetworkInterfacesCommand,
   RunInstancesCommand,
   StartInstancesCommand,
   TerminateInstancesCommand,
@@ -22,7 +21,6 @@ import type { Work } from "./work.ts";
 import { tags } from "./work.ts";
 
 const STATE_WITHIN_MS = 300_000;
-const FREE_WITHIN_MS = 20_000;
 const SEEN_WITHIN_MS = 60_000;
 /** How often a launch is tried whose instance was seen to die, or turned out to have died long ago. */
 const LAUNCHES = 3;
@@ -101,10 +99,17 @@ async function launchOnce(
   }
 }
 
-/** What was made a moment ago: the interface, and the profile, which IAM has yet to tell EC2 about. */
+/**
+ * What was made a moment ago: the interface, and the profile, which IAM has yet to tell EC2 about. An interface may stay in
+ * use for moments after its instance has ended.
+ */
 function isTooEarly(error: unknown): boolean {
   const code = awsCode(error);
-  if (/^(InvalidNetworkInterfaceID|InvalidGroup)\.NotFound$|^InvalidIamInstanceProfile/i.test(code))
+  if (
+    /^(InvalidNetworkInterfaceID|InvalidGroup)\.NotFound$|^InvalidNetworkInterface\.InUse$|^InvalidIamInstanceProfile/i.test(
+      code,
+    )
+  )
     return true;
   return code === "InvalidParameterValue" && /instance ?profile/i.test((error as Error).message);
 }
@@ -130,7 +135,7 @@ async function launchInput(
     BlockDeviceMappings: [
       {
         DeviceName: image.rootDevice,
-        Ebs: { VolumeType: "gp3", Encrypted: true, DeleteOnTermination: true },
+        Ebs: { VolumeSize: image.rootGb, VolumeType: "gp3", Encrypted: true, DeleteOnTermination: true },
       },
     ],
     MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 1 },
@@ -175,8 +180,6 @@ export async function terminateInstances(
 async function waitUntilGone(work: Work, ids: readonly string[]): Promise<void> {
   for (const id of ids) await waitForInstance(work, id, ["terminated"]);
   const isGone = (id: string | null): boolean => id !== null && ids.includes(id);
-  const interfaces = work.found.interfaces.filter(({ instanceId }) => isGone(instanceId));
-  await waitUntilFree(work, interfaces);
   work.found = {
     ...work.found,
     instances: work.found.instances.filter(({ id }) => !isGone(id)),
@@ -185,24 +188,6 @@ async function waitUntilGone(work: Work, ids: readonly string[]): Promise<void> 
     ),
     volumes: work.found.volumes.map((one) => (isGone(one.instanceId) ? { ...one, instanceId: null } : one)),
   };
-}
-
-/** An interface may stay attached for moments after its instance has ended. */
-async function waitUntilFree({ account }: Work, interfaces: readonly FoundInterface[]): Promise<void> {
-  if (interfaces.length === 0) return;
-  await poll(
-    account.pace,
-    async () => {
-      const { NetworkInterfaces = [] } = await account.call("ec2:DescribeNetworkInterfaces", () =>
-        account.clients.ec2.send(
-          new DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: interfaces.map(({ id }) => id) }),
-        ),
-      );
-      return NetworkInterfaces.every(({ Status }) => Status === "available") ? true : undefined;
-    },
-    // Whoever needs one that is still in use will say so.
-    { withinMs: FREE_WITHIN_MS },
-  );
 }
 
 /** One that is not known any more counts as terminated. */

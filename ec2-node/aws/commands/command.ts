@@ -1,5 +1,5 @@
-import { sendCommand } from "../../cli/command-command.ts";
 import { RaftLiteError } from "../../../shared/errors.ts";
+import { sendCommand } from "../../cli/command-command.ts";
 import { askCluster } from "../health.ts";
 import type { CommonOptions } from "../session.ts";
 import { Session } from "../session.ts";
@@ -13,7 +13,9 @@ export interface CommandOptions extends CommonOptions {
 export function command(options: CommandOptions, tools: Tools): Promise<number> {
   return Session.run({ ...options, json: true }, tools, async (session) => {
     const { found, record } = await session.existing();
-    const { nodes, view } = await session.progress.task("ask the nodes", () => askCluster(record, found, tools));
+    const { nodes, view } = await session.progress.task("ask the nodes", () =>
+      askCluster(record, found, tools),
+    );
     const answering = nodes.filter(({ status }) => status !== null);
     const chosen = answering.find(({ id }) => id === view.leader?.node) ?? answering[0];
     if (chosen?.url == null) {

@@ -26,7 +26,8 @@ const LONGEST_ANSWER = 23_000;
 export function logs(options: LogsOptions, tools: Tools): Promise<number> {
   return Session.run(options, tools, async (session) => {
     const { found, record } = await session.existing();
-    const ids = options.node === undefined ? record.nodes.map(({ id }) => id) : [requireNode(options.node, record)];
+    const ids =
+      options.node === undefined ? record.nodes.map(({ id }) => id) : [requireNode(options.node, record)];
     const outcomes = await Promise.allSettled(
       ids.map((id) => readNode(session, found, id, options, ids.length > 1 ? `${id}  ` : "")),
     );
@@ -46,7 +47,8 @@ async function readNode(
 ): Promise<void> {
   const { tools } = session;
   const instance = instanceOf(found, id);
-  if (instance === null) throw new RaftLiteError("node-incomplete", `${id} has no instance: run \`raft-lite ec2 up\``);
+  if (instance === null)
+    throw new RaftLiteError("node-incomplete", `${id} has no instance: run \`raft-lite ec2 up\``);
   let cursor: string | null = null;
   do {
     const read = await readJournal(session, instance.id, id, cursor, lines);

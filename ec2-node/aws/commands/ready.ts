@@ -9,9 +9,6 @@ import type { NodeId } from "../names.ts";
 import { instanceOf, interfaceOf } from "../plan.ts";
 import type { Session } from "../session.ts";
 
-/** What Amazon Linux's image asks for its root volume. */
-export const ROOT_GB = 8;
-
 const CONSOLE_LINES = 25;
 
 export interface NodePlace {

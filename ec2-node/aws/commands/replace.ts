@@ -11,6 +11,7 @@ import { preflight } from "../preflight.ts";
 import type { CommonOptions } from "../session.ts";
 import { Session } from "../session.ts";
 import { stepText } from "../step-text.ts";
+import type { Step } from "../steps.ts";
 import type { Tools } from "../tools.ts";
 import { awaitHealth, nodeLines } from "./ready.ts";
 
@@ -33,9 +34,12 @@ export function replace(options: ReplaceOptions, tools: Tools): Promise<number> 
     judgeOthers(session, health, node, options.force);
     const { rolePolicy } = session.workOn(found);
     const wanted = { record, clientCidrs: null, rolePolicy };
+    // What the others lack is for `up`.
+    const plan = (state: Found): Step[] =>
+      planUp(wanted, state).steps.filter((step) => !("node" in step) || step.node === node);
     const ending = planReplace(node, found);
     // What `up` will have to do once the old instance is gone: refused now, if it must be, and not half way.
-    const steps = [...ending, ...planUp(wanted, without(found, node)).steps];
+    const steps = [...ending, ...plan(without(found, node))];
     await preflight(session.account, record, without(found, node));
     session.say(
       `${node} gets a new instance (${record.instanceType}) with the same addresses and the same data volume:`,
@@ -45,7 +49,7 @@ export function replace(options: ReplaceOptions, tools: Tools): Promise<number> 
     const goOn = `\`${session.commandLine(`replace ${node}`)}\` goes on from there.`;
     const work = session.workOn(found);
     await session.apply(work, ending, goOn);
-    await session.apply(work, planUp(wanted, work.found).steps, goOn);
+    await session.apply(work, plan(work.found), goOn);
     const after = await discover(session.account);
     for (const line of nodeLines(record, after)) session.say(line);
     const ready = await awaitHealth(session, record, after, [node], options.waitSeconds);

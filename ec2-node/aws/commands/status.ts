@@ -1,6 +1,7 @@
 import { textTable } from "../../cli/text-table.ts";
 import type { NodeHealth } from "../health.ts";
 import { askCluster } from "../health.ts";
+import { ROOT_GB } from "../image.ts";
 import type { ClusterRecord, Found } from "../model.ts";
 import { instanceOf } from "../plan.ts";
 import { costSoFar, dollars } from "../prices.ts";
@@ -8,7 +9,6 @@ import type { CommonOptions } from "../session.ts";
 import { Session } from "../session.ts";
 import { shortHash } from "../step-text.ts";
 import type { Tools } from "../tools.ts";
-import { ROOT_GB } from "./ready.ts";
 
 /** `raft-lite ec2 status`: instances and nodes in one table. Exit code 1 without a quorum. */
 export function status(options: CommonOptions, tools: Tools): Promise<number> {

@@ -2,6 +2,7 @@ import { RaftLiteError } from "../../../shared/errors.ts";
 import { CHANGED_MEANWHILE } from "../apply/identity.ts";
 import { isOpenToAll, readCidrs } from "../client-cidr.ts";
 import { discover } from "../discover.ts";
+import { ROOT_GB } from "../image.ts";
 import type { ClusterRecord, Found } from "../model.ts";
 import { planUp } from "../plan.ts";
 import { preflight } from "../preflight.ts";
@@ -13,7 +14,7 @@ import type { Plan } from "../steps.ts";
 import type { Tools } from "../tools.ts";
 import type { Wishes } from "../wanted.ts";
 import { recordOfExisting, recordOfNew } from "../wanted.ts";
-import { awaitHealth, describeNodes, nodeLines, ROOT_GB } from "./ready.ts";
+import { awaitHealth, describeNodes, nodeLines } from "./ready.ts";
 
 export interface UpOptions extends CommonOptions {
   readonly wishes: Wishes;

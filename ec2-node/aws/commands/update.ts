@@ -2,7 +2,6 @@ import { RaftLiteError } from "../../../shared/errors.ts";
 import { printable } from "../../../shared/printable.ts";
 import { setTag } from "../apply/instances.ts";
 import type { Work } from "../apply/work.ts";
-import { installLine } from "../user-data.ts";
 import type { ClusterHealth } from "../health.ts";
 import { askCluster, isCaughtUp } from "../health.ts";
 import type { BundleName, ClusterRecord, Found, FoundInstance } from "../model.ts";
@@ -15,6 +14,7 @@ import { Session } from "../session.ts";
 import { shortHash } from "../step-text.ts";
 import type { Step } from "../steps.ts";
 import type { Tools } from "../tools.ts";
+import { installLine } from "../user-data.ts";
 import { awaitHealth } from "./ready.ts";
 
 export interface UpdateOptions extends CommonOptions {
@@ -49,7 +49,8 @@ export function update(options: UpdateOptions, tools: Tools): Promise<number> {
         `${order.length > 1 ? "; whoever leads hands over before it stops" : ""}:`,
     );
     session.show(steps);
-    if (!(await session.mayGoOn(`Update ${order.length} of ${record.nodes.length} nodes?`, options.yes))) return 1;
+    if (!(await session.mayGoOn(`Update ${order.length} of ${record.nodes.length} nodes?`, options.yes)))
+      return 1;
     const work = session.workOn(found);
     await session.apply(work, steps, `\`${session.commandLine("update")}\` goes on from there.`);
     const done: NodeId[] = [];
@@ -61,14 +62,18 @@ export function update(options: UpdateOptions, tools: Tools): Promise<number> {
       }
       done.push(id);
     }
-    session.say(`${done.length === 1 ? "It runs" : "They run"} ${wanted.bundle.version} (${shortHash(wanted.bundle.sha256)}).`);
+    session.say(
+      `${done.length === 1 ? "It runs" : "They run"} ${wanted.bundle.version} (${shortHash(wanted.bundle.sha256)}).`,
+    );
     session.document({ cluster: session.account.cluster, bundle: wanted.bundle, updated: done });
     return 0;
   });
 }
 
 async function updated(session: Session, record: ClusterRecord): Promise<ClusterRecord> {
-  const { sha256, version } = await session.progress.task("make the bundle", () => session.tools.loadBundle());
+  const { sha256, version } = await session.progress.task("make the bundle", () =>
+    session.tools.loadBundle(),
+  );
   if (sha256 === record.bundle.sha256) return record;
   return { ...record, bundle: { sha256, version }, previousBundle: record.bundle, isRolledBack: false };
 }
@@ -76,7 +81,10 @@ async function updated(session: Session, record: ClusterRecord): Promise<Cluster
 function rolledBack(record: ClusterRecord): ClusterRecord {
   if (record.isRolledBack) return record;
   if (record.previousBundle === null) {
-    throw new RaftLiteError("nothing-before", "there is nothing to go back to: the cluster has not been updated yet");
+    throw new RaftLiteError(
+      "nothing-before",
+      "there is nothing to go back to: the cluster has not been updated yet",
+    );
   }
   return { ...record, bundle: record.previousBundle, previousBundle: record.bundle, isRolledBack: true };
 }
@@ -99,7 +107,10 @@ function leaderLast(nodes: readonly NodeId[], { view }: ClusterHealth): NodeId[]
 function requireInstances(nodes: readonly NodeId[], found: Found): void {
   for (const id of nodes) {
     if (instanceOf(found, id)?.state === "running") continue;
-    throw new RaftLiteError("node-incomplete", `${id} has no running instance: run \`raft-lite ec2 up\` first`);
+    throw new RaftLiteError(
+      "node-incomplete",
+      `${id} has no running instance: run \`raft-lite ec2 up\` first`,
+    );
   }
 }
 
@@ -144,7 +155,10 @@ async function install(session: Session, instanceId: string, bundle: BundleName)
   if (result.status === "Success") return;
   const said = [...lines(result.stdout), ...lines(result.stderr)].slice(-5);
   for (const line of said) session.say(`    ${printable(line)}`);
-  throw new RaftLiteError("install-failed", `${result.status}: ${printable(said.at(-1) ?? "it said nothing")}`);
+  throw new RaftLiteError(
+    "install-failed",
+    `${result.status}: ${printable(said.at(-1) ?? "it said nothing")}`,
+  );
 }
 
 function lines(text: string): string[] {
