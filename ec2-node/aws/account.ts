@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import type { AwsClients } from "./clients.ts";
-import { awsCode, explain, isPassing } from "./explain.ts";
+import { awsCode, explain, isFailing, isThrottled } from "./explain.ts";
 import type { ResourceNames } from "./names.ts";
 import { resourceNames } from "./names.ts";
 import type { Pace } from "./pace.ts";
 
-/** How long a request is repeated that AWS was too busy for, beyond what the SDK itself tries. */
-const BUSY_MS = 120_000;
+/** How long a request is repeated that AWS puts off, beyond what the SDK itself tries. */
+const THROTTLED_MS = 120_000;
+/** How long one is repeated that AWS fails at. */
+const FAILING_MS = 30_000;
 /** How long AWS may take to know everywhere what it has just made. It says seconds; minutes were seen. */
 const SETTLE_MS = 120_000;
 
@@ -99,11 +101,17 @@ async function send<T>(
     try {
       return await request();
     } catch (error) {
-      const limitMs = isPassing(error) ? BUSY_MS : isNotYet(error, notYet) ? SETTLE_MS : 0;
+      const limitMs = patience(error, notYet);
       if (pace.now() - started >= limitMs) throw explain(error, { action, region, subject });
       await pace.sleep(pauseMs);
     }
   }
+}
+
+function patience(error: unknown, notYet: CallOptions["notYet"]): number {
+  if (isThrottled(error)) return THROTTLED_MS;
+  if (isFailing(error)) return FAILING_MS;
+  return isNotYet(error, notYet) ? SETTLE_MS : 0;
 }
 
 function isNotYet(error: unknown, notYet: CallOptions["notYet"]): boolean {

@@ -5,6 +5,7 @@ import { ServiceQuotasClient } from "@aws-sdk/client-service-quotas";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { STSClient } from "@aws-sdk/client-sts";
 import { usageError } from "../../shared/config/usage-error.ts";
+import { requireRegion } from "./regions.ts";
 
 /** The services of AWS that a cluster is made of. */
 export interface AwsClients {
@@ -19,7 +20,8 @@ export interface AwsClients {
 
 /**
  * Clients with the credentials, the region and the endpoint that the SDK finds by itself: environment, `~/.aws`, single
- * sign-on, an instance's role. `region` wins over what it finds. Throws a usage error where there is none.
+ * sign-on, an instance's role. `region` wins over what it finds. Throws a usage error where there is none, and
+ * `region-unknown` for one that AWS does not have.
  */
 export async function openClients(region: string | undefined): Promise<AwsClients> {
   const settings = {
@@ -30,6 +32,7 @@ export async function openClients(region: string | undefined): Promise<AwsClient
   };
   const ec2 = new EC2Client(settings);
   const found = await readRegion(ec2);
+  await requireRegion(found);
   return {
     region: found,
     ec2,

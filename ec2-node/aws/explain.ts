@@ -23,12 +23,16 @@ export function httpStatus(error: unknown): number {
 
 const THROTTLED =
   /^(RequestLimitExceeded|Throttling|ThrottlingException|ThrottledException|EC2ThrottledException|TooManyRequestsException|RequestThrottled|RequestThrottledException|SlowDown|PriorRequestNotComplete|BandwidthLimitExceeded)$/;
-const PASSING = /^(InternalError|InternalFailure|InternalServerError|ServiceUnavailable|Unavailable)$/;
+const FAILING = /^(InternalError|InternalFailure|InternalServerError|ServiceUnavailable|Unavailable)$/;
 
 /** AWS asks for patience: the same request is to be sent again later. */
-export function isPassing(error: unknown): boolean {
-  const code = awsCode(error);
-  return THROTTLED.test(code) || PASSING.test(code) || httpStatus(error) >= 500;
+export function isThrottled(error: unknown): boolean {
+  return THROTTLED.test(awsCode(error));
+}
+
+/** AWS itself fails, for the moment perhaps. */
+export function isFailing(error: unknown): boolean {
+  return FAILING.test(awsCode(error)) || httpStatus(error) >= 500;
 }
 
 const DENIED = /^(UnauthorizedOperation|AccessDenied|AccessDeniedException|UnauthorizedException|Forbidden)$/;
@@ -92,8 +96,14 @@ export function explain(error: unknown, context: ErrorContext): RaftLiteError {
   if (reason !== undefined) return make("aws-unreachable", `cannot reach AWS in ${region}: ${reason}`);
   const known = explainLimits(code, context);
   if (known !== undefined) return make(known.code, known.message);
-  if (isPassing(error)) {
-    return make("aws-busy", `${action}: AWS is still busy (${code || said}): run the same line again later`);
+  if (isThrottled(error)) {
+    return make("aws-busy", `${action}: AWS is still too busy (${code}): run the same line again later`);
+  }
+  if (isFailing(error)) {
+    return make(
+      "aws-failing",
+      `${action}: AWS fails in ${region} (${code || said}): run the same line again later`,
+    );
   }
   return make("aws-error", `${action} failed: ${code}${code === "" ? "" : ": "}${said}`);
 }

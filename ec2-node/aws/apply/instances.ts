@@ -233,7 +233,6 @@ export async function endReplacement(work: Work, { node }: StepOf<"end-replaceme
 }
 
 async function markReplacement(work: Work, node: NodeId, instanceId: string | null): Promise<void> {
-  const { account } = work;
   const own = interfaceOf(work.found, node);
   if (own === null) return;
   // An empty one stands for none: what may set a tag need not be allowed to delete any.

@@ -1,11 +1,15 @@
 import { Command } from "commander";
 import { wholeNumber } from "../../../shared/config/numbers.ts";
+import { RaftLiteError } from "../../../shared/errors.ts";
 import { DEFAULT_CLUSTER_NAME, readClusterName } from "../../aws/names.ts";
 import type { CommonOptions } from "../../aws/session.ts";
 import type { Tools } from "../../aws/tools.ts";
+import { onStopSignals } from "../stop-signals.ts";
 import type { UpFlags } from "./flags.ts";
 import { readInstanceType, readWait, readWishes } from "./flags.ts";
 import { loadCommands } from "./load-commands.ts";
+
+const FAILED = 1;
 
 type Commands = Awaited<ReturnType<typeof loadCommands>>;
 
@@ -96,7 +100,7 @@ function logs(): Command {
         node: flags.node,
         lines: wholeNumber("--lines", flags.lines, 1, MOST_LINES),
       };
-      await run((commands, tools) => commands.logs(options, tools));
+      await run((commands, tools) => commands.logs(options, tools), ended);
     });
 }
 
@@ -190,8 +194,35 @@ function readCommon(flags: CommonFlags): CommonOptions {
 }
 
 /** Flags have been read by now: what is typed wrongly is said before the SDK is loaded. */
-async function run(command: (commands: Commands, tools: Tools) => Promise<number>): Promise<void> {
+async function run(
+  command: (commands: Commands, tools: Tools) => Promise<number>,
+  atStop: (signal: AbortSignal) => Promise<number> = interrupted,
+): Promise<void> {
   const commands = await loadCommands();
   const stop = new AbortController();
-  process.exitCode = await command(commands, commands.realTools(stop.signal));
+  onStopSignals(
+    () => stop.abort(),
+    () => process.exit(FAILED),
+  );
+  const tools = commands.realTools(stop.signal);
+  process.exitCode = await Promise.race([command(commands, tools), atStop(stop.signal)]);
+}
+
+/** Steps are made to be gone on with, whatever interrupts them, so nothing needs to be waited for. */
+async function interrupted(signal: AbortSignal): Promise<never> {
+  await aborted(signal);
+  throw new RaftLiteError(
+    "interrupted",
+    "stopped; what was done is kept, and the same line goes on from there",
+  );
+}
+
+/** What goes on until it is stopped has done what it was asked for. */
+async function ended(signal: AbortSignal): Promise<number> {
+  await aborted(signal);
+  return 0;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
 }
