@@ -36,10 +36,17 @@ export class Project {
   #prepare(): string {
     run("npm", ["pack", "--pack-destination", this.home], CHECKOUT);
     const tarball = join(this.home, readdirSync(this.home).find((name) => name.endsWith(".tgz"))!);
-    this.#install(this.directory, tarball);
+    this.#install(this.directory, tarball, "--omit=optional");
     this.#runtimes.set(PINNED, { node: PINNED_NODE, options: [] });
     for (const version of VERSIONS) this.#runtimes.set(`Node ${version}`, this.#installNode(version));
     return tarball;
+  }
+
+  /** A second project, which has what is optional, too. */
+  withOptional(): string {
+    const directory = join(this.home, "with optional");
+    this.#install(directory, this.tarball);
+    return directory;
   }
 
   /** One of RUNTIME_NAMES. */
@@ -65,10 +72,10 @@ export class Project {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  #install(directory: string, ...packages: string[]): void {
+  #install(directory: string, ...words: string[]): void {
     run("mkdir", ["-p", directory], this.home);
     writeFileSync(join(directory, "package.json"), '{ "private": true, "type": "module" }\n');
-    run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...packages], directory);
+    run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...words], directory);
   }
 
   #installNode(version: string): Runtime {

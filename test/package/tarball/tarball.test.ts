@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -36,8 +37,8 @@ describe("what is in it", () => {
   test("is what runs, what describes it, and nothing else", () => {
     const places = new Set(files().map((file) => file.replace(/\/.*/, "/")));
     expect([...places].sort()).toEqual(["LICENSE", "README.md", "bin/", "dist/", "docs/", "package.json"]);
-    const kinds = new Set(files().map((file) => /(\.d\.ts|\.[a-z]+|[A-Z]+)$/.exec(file)?.[0]));
-    expect([...kinds].sort()).toEqual([".d.ts", ".js", ".json", ".md", "LICENSE"]);
+    const kinds = new Set(files().map((file) => /(\.d\.ts|\.[a-z]+|[A-Z]+|[a-z]+)$/.exec(file)?.[0]));
+    expect([...kinds].sort()).toEqual([".d.ts", ".gz", ".js", ".json", ".md", "LICENSE", "boot", "fetch"]);
     expect(files().filter((file) => /(^|\/)(test|bench|scripts|examples)\//.test(file))).toEqual([]);
   });
 
@@ -45,12 +46,12 @@ describe("what is in it", () => {
     const unpacked = files().reduce((sum, file) => sum + statSync(join(installed(), file)).size, 0);
     const packed = statSync(project.tarball).size;
     console.log(`${files().length} files, ${packed} bytes packed, ${unpacked} bytes unpacked`);
-    expect(packed).toBeLessThan(500_000);
-    expect(unpacked).toBeLessThan(1_750_000);
+    expect(packed).toBeLessThan(800_000);
+    expect(unpacked).toBeLessThan(2_250_000);
   });
 
   test("names no file that is not there", () => {
-    const compiled = files().filter((file) => file.startsWith("dist/"));
+    const compiled = files().filter((file) => /^dist\/.*\.[jt]s$/.test(file));
     const missing = compiled.flatMap((file) =>
       importsOf(file, readFileSync(join(installed(), file), "utf8")).flatMap(({ specifier }) => {
         if (!specifier?.startsWith(".")) return [];
@@ -64,11 +65,33 @@ describe("what is in it", () => {
     expect(compiled.length).toBeGreaterThan(300);
   });
 
-  test("depends on three packages, and these on none", () => {
+  test("depends on three packages, and these on none, where what is optional is left out", () => {
     const packages = globSync("node_modules/*", { cwd: project.directory })
       .map((path) => relative("node_modules", path))
       .sort();
     expect(packages).toEqual(["commander", "itty-router", "raft-lite", "srvx"]);
+  });
+
+  const ec2 = (directory: string) => {
+    const env = { ...process.env, AWS_ENDPOINT_URL: "http://127.0.0.1:1", AWS_REGION: "us-east-1" };
+    const credentials = { AWS_ACCESS_KEY_ID: "none", AWS_SECRET_ACCESS_KEY: "none" };
+    const { status, stderr } = spawnSync("npx", ["raft-lite", "ec2", "status"], {
+      cwd: directory,
+      env: { ...env, ...credentials },
+      encoding: "utf8",
+    });
+    return { status, said: stderr.split("\n").filter((line) => line.startsWith("raft-lite: ")) };
+  };
+
+  test("has the AWS SDK as an optional dependency, which `ec2` asks for", () => {
+    expect(ec2(project.directory)).toEqual({
+      status: 1,
+      said: [expect.stringMatching(/^raft-lite: the AWS SDK is not installed \(@aws-sdk\/client-ec2\)/)],
+    });
+    expect(ec2(project.withOptional())).toEqual({
+      status: 1,
+      said: ["raft-lite: cannot reach AWS in us-east-1: nobody listens there"],
+    });
   });
 
   test("is as publint and are-the-types-wrong want it", () => {
