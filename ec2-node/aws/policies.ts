@@ -1,12 +1,4 @@
-import {
-  BUNDLE_TAG,
-  bundleKey,
-  CLUSTER_TAG,
-  GENERATION_TAG,
-  NODE_TAG,
-  REPLACED_TAG,
-  resourceNames,
-} from "./names.ts";
+import { BUNDLE_TAG, bundleKey, CLUSTER_TAG, GENERATION_TAG, REPLACED_TAG, resourceNames } from "./names.ts";
 
 /**
  * The IAM policies of a cluster. Which action knows which resources and conditions is AWS's Service Authorization
@@ -102,19 +94,20 @@ export function operatorPolicy(own: Place & { readonly cluster: string }): strin
       allow("TagOwn", ["ec2:CreateTags"], [ec2("*")], {
         StringEquals: isOwn,
         // Not the cluster's own tag: nothing changes hands.
-        "ForAllValues:StringEquals": { "aws:TagKeys": [BUNDLE_TAG, GENERATION_TAG, NODE_TAG, REPLACED_TAG] },
+        "ForAllValues:StringEquals": { "aws:TagKeys": [BUNDLE_TAG, GENERATION_TAG, REPLACED_TAG] },
       }),
       allow("ChangeOwn", CHANGING, owned, { StringEquals: isOwn }),
       allow("OpenPorts", ["ec2:AuthorizeSecurityGroupIngress"], [ec2("security-group-rule")], {
         StringEquals: becomesOwn,
       }),
-      // The network is the account's, and an interface that an instance is launched on is judged by no tag.
+      // The network is the account's, and what an instance is launched on is judged by no tag.
       allow(
         "IntoNetwork",
         ["ec2:CreateNetworkInterface", "ec2:CreateSecurityGroup"],
         [ec2("subnet"), ec2("vpc")],
       ),
-      allow("LaunchOn", ["ec2:RunInstances"], [ec2("network-interface"), ec2("subnet")]),
+      // A security group, because a launch that is only tried out, before there is one, is judged with the network's own.
+      allow("LaunchOn", ["ec2:RunInstances"], ["network-interface", "security-group", "subnet"].map(ec2)),
       allow("Image", ["ec2:RunInstances"], [`arn:${partition}:ec2:${region}::image/*`], {
         StringEquals: { "ec2:Owner": "amazon" },
       }),
@@ -161,7 +154,6 @@ const LOOKING = [
   "ec2:DescribeInstanceTypes",
   "ec2:DescribeInstances",
   "ec2:DescribeNetworkInterfaces",
-  "ec2:DescribeRegions",
   "ec2:DescribeSecurityGroups",
   "ec2:DescribeSubnets",
   "ec2:DescribeVolumes",
@@ -179,7 +171,7 @@ const CREATING = [
   "ec2:RunInstances",
 ];
 
-/** Actions on what carries the cluster's tag; the creating ones use its security group. */
+/** Actions on what carries the cluster's tag; an interface is created in its security group. */
 const CHANGING = [
   "ec2:AssociateAddress",
   "ec2:AttachVolume",
@@ -188,12 +180,10 @@ const CHANGING = [
   "ec2:DeleteNetworkInterface",
   "ec2:DeleteSecurityGroup",
   "ec2:DeleteVolume",
-  "ec2:DetachVolume",
   "ec2:DisassociateAddress",
   "ec2:GetConsoleOutput",
   "ec2:ReleaseAddress",
   "ec2:RevokeSecurityGroupIngress",
-  "ec2:RunInstances",
   "ec2:StartInstances",
   "ec2:TerminateInstances",
 ];
@@ -205,7 +195,6 @@ const ROLE = [
   "iam:GetRole",
   "iam:GetRolePolicy",
   "iam:ListRolePolicies",
-  "iam:ListRoleTags",
   "iam:PutRolePolicy",
   "iam:TagRole",
 ];
@@ -230,15 +219,15 @@ const BUCKET = [
 ];
 
 /** HeadObject asks for the right to get, DeleteObjects for those to delete one. */
-const BUNDLE = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"];
-
-const PARAMETER = [
-  "ssm:AddTagsToResource",
-  "ssm:DeleteParameter",
-  "ssm:GetParameter",
-  "ssm:ListTagsForResource",
-  "ssm:PutParameter",
+const BUNDLE = [
+  "s3:DeleteObject",
+  "s3:DeleteObjectVersion",
+  "s3:GetObject",
+  "s3:PutObject",
+  "s3:PutObjectTagging",
 ];
+
+const PARAMETER = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"];
 
 function allow(
   sid: string,
