@@ -27,14 +27,14 @@ export async function preflight(account: Account, record: ClusterRecord, found: 
   if (!record.isPrivate) await requireAddresses(account, record, found);
 }
 
-/** Tries the launch of an instance without carrying it out. Throws one line where AWS would refuse it. */
+/** Tries the launch of an instance, as `dryRun` does. */
 export async function tryLaunch(
   account: Account,
   launch: { instanceType: string; subnetId: string; zone: string },
-): Promise<void> {
+): Promise<boolean> {
   const { ec2 } = account.clients;
   const image = await findImage(account, launch.instanceType);
-  await dryRun<RunInstancesCommandOutput>(account, {
+  return dryRun<RunInstancesCommandOutput>(account, {
     action: "ec2:RunInstances",
     subject: `a ${launch.instanceType} in ${launch.zone}`,
     request: () =>
