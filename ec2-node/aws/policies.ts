@@ -1,18 +1,10 @@
-import {
-  BUNDLE_TAG,
-  bundleKey,
-  CLUSTER_TAG,
-  GENERATION_TAG,
-  NODE_TAG,
-  REPLACED_TAG,
-  resourceNames,
-} from "./names.ts";
+import { BUNDLE_TAG, bundleKey, CLUSTER_TAG, GENERATION_TAG, REPLACED_TAG, resourceNames } from "./names.ts";
 
 /**
  * The IAM policies of a cluster. Which action knows which resources and conditions is AWS's Service Authorization
  * Reference: an action that knows none is allowed on everything, and then for one region only.
  */
-interface Statement {
+export interface Statement {
   readonly Sid: string;
   readonly Effect: "Allow";
   readonly Action: string | readonly string[];
@@ -73,7 +65,16 @@ export function trustPolicy(partition: string): string {
  * The least that whoever runs `ec2` must be allowed, as indented JSON text, for one cluster in one region. It fits in one
  * managed policy: 6,144 characters, not counting white space.
  */
-export function operatorPolicy(own: Place & { readonly cluster: string }): string {
+export function operatorPolicy(own: OperatorPlace): string {
+  return policyText(operatorStatements(own), 2);
+}
+
+export interface OperatorPlace extends Place {
+  readonly cluster: string;
+}
+
+/** The statements of the operator's policy. */
+export function operatorStatements(own: OperatorPlace): Statement[] {
   const { account, region, partition, cluster } = own;
   const names = resourceNames(cluster, account, region);
   const ec2 = (type: string) => `arn:${partition}:ec2:${region}:${account}:${type}/*`;
@@ -84,68 +85,66 @@ export function operatorPolicy(own: Place & { readonly cluster: string }): strin
   const bucket = `arn:${partition}:s3:::${names.bucket}`;
   const sendCommand = ["ssm:SendCommand"];
 
-  return policyText(
-    [
-      allow("Look", LOOKING, ["*"], { StringEquals: { "aws:RequestedRegion": region } }),
-      allow(
-        "Quota",
-        ["servicequotas:GetServiceQuota"],
-        [`arn:${partition}:servicequotas:${region}:${account}:ec2/${VCPU_QUOTA}`],
-      ),
-      allow("Create", CREATING, owned, { StringEquals: becomesOwn }),
-      allow("TagWhatIsCreated", ["ec2:CreateTags"], [ec2("*")], {
-        StringEquals: {
-          ...becomesOwn,
-          "ec2:CreateAction": [...CREATING, "ec2:AuthorizeSecurityGroupIngress"].map(withoutService),
-        },
-      }),
-      allow("TagOwn", ["ec2:CreateTags"], [ec2("*")], {
-        StringEquals: isOwn,
-        // Not the cluster's own tag: nothing changes hands.
-        "ForAllValues:StringEquals": { "aws:TagKeys": [BUNDLE_TAG, GENERATION_TAG, NODE_TAG, REPLACED_TAG] },
-      }),
-      allow("ChangeOwn", CHANGING, owned, { StringEquals: isOwn }),
-      allow("OpenPorts", ["ec2:AuthorizeSecurityGroupIngress"], [ec2("security-group-rule")], {
-        StringEquals: becomesOwn,
-      }),
-      // The network is the account's, and an interface that an instance is launched on is judged by no tag.
-      allow(
-        "IntoNetwork",
-        ["ec2:CreateNetworkInterface", "ec2:CreateSecurityGroup"],
-        [ec2("subnet"), ec2("vpc")],
-      ),
-      allow("LaunchOn", ["ec2:RunInstances"], [ec2("network-interface"), ec2("subnet")]),
-      allow("Image", ["ec2:RunInstances"], [`arn:${partition}:ec2:${region}::image/*`], {
-        StringEquals: { "ec2:Owner": "amazon" },
-      }),
-      allow("Role", ROLE, [role]),
-      allow("PassRole", ["iam:PassRole"], [role], {
-        StringEquals: { "iam:PassedToService": ec2Service(partition) },
-      }),
-      allow("Profile", PROFILE, [`arn:${partition}:iam::${account}:instance-profile/${names.profile}`]),
-      allow(
-        "WhatAmIAllowed",
-        ["iam:SimulatePrincipalPolicy"],
-        [`arn:${partition}:iam::${account}:user/\${aws:username}`],
-      ),
-      allow("Bucket", BUCKET, [bucket]),
-      allow("Bundles", BUNDLE, [`${bucket}/${BUNDLES}`]),
-      allow("Record", PARAMETER, [
-        parameterArn(partition, region, account, names.record),
-        parameterArn(partition, region, account, names.secret),
-      ]),
-      allow(
-        "NewestImage",
-        ["ssm:GetParameter"],
-        [`arn:${partition}:ssm:${region}::parameter/aws/service/ami-amazon-linux-latest/*`],
-      ),
-      allow("RunDocument", sendCommand, [`arn:${partition}:ssm:${region}::document/${RUN_SHELL_DOCUMENT}`]),
-      allow("RunOnOwn", sendCommand, [ec2("instance")], {
-        StringEquals: { [`ssm:resourceTag/${CLUSTER_TAG}`]: cluster },
-      }),
-    ],
-    2,
-  );
+  return [
+    allow("Look", LOOKING, ["*"], { StringEquals: { "aws:RequestedRegion": region } }),
+    allow(
+      "Quota",
+      ["servicequotas:GetServiceQuota"],
+      [`arn:${partition}:servicequotas:${region}:${account}:ec2/${VCPU_QUOTA}`],
+    ),
+    allow("Create", CREATING, owned, { StringEquals: becomesOwn }),
+    allow("TagWhatIsCreated", ["ec2:CreateTags"], [ec2("*")], {
+      StringEquals: {
+        ...becomesOwn,
+        "ec2:CreateAction": [...CREATING, "ec2:AuthorizeSecurityGroupIngress"].map(withoutService),
+      },
+    }),
+    allow("TagOwn", ["ec2:CreateTags"], [ec2("*")], {
+      StringEquals: isOwn,
+      // Not the cluster's own tag: nothing changes hands.
+      "ForAllValues:StringEquals": { "aws:TagKeys": [BUNDLE_TAG, GENERATION_TAG, REPLACED_TAG] },
+    }),
+    allow("ChangeOwn", CHANGING, owned, { StringEquals: isOwn }),
+    allow("OpenPorts", ["ec2:AuthorizeSecurityGroupIngress"], [ec2("security-group-rule")], {
+      StringEquals: becomesOwn,
+    }),
+    // The network is the account's, and what an instance is launched on is judged by no tag.
+    allow(
+      "IntoNetwork",
+      ["ec2:CreateNetworkInterface", "ec2:CreateSecurityGroup"],
+      [ec2("subnet"), ec2("vpc")],
+    ),
+    // A security group, because a launch that is only tried out, before there is one, is judged with the network's own.
+    allow("LaunchOn", ["ec2:RunInstances"], ["network-interface", "security-group", "subnet"].map(ec2)),
+    allow("Image", ["ec2:RunInstances"], [`arn:${partition}:ec2:${region}::image/*`], {
+      StringEquals: { "ec2:Owner": "amazon" },
+    }),
+    allow("Role", ROLE, [role]),
+    allow("PassRole", ["iam:PassRole"], [role], {
+      StringEquals: { "iam:PassedToService": ec2Service(partition) },
+    }),
+    allow("Profile", PROFILE, [`arn:${partition}:iam::${account}:instance-profile/${names.profile}`]),
+    allow(
+      "WhatAmIAllowed",
+      ["iam:SimulatePrincipalPolicy"],
+      [`arn:${partition}:iam::${account}:user/\${aws:username}`],
+    ),
+    allow("Bucket", BUCKET, [bucket]),
+    allow("Bundles", BUNDLE, [`${bucket}/${BUNDLES}`]),
+    allow("Record", PARAMETER, [
+      parameterArn(partition, region, account, names.record),
+      parameterArn(partition, region, account, names.secret),
+    ]),
+    allow(
+      "NewestImage",
+      ["ssm:GetParameter"],
+      [`arn:${partition}:ssm:${region}::parameter/aws/service/ami-amazon-linux-latest/*`],
+    ),
+    allow("RunDocument", sendCommand, [`arn:${partition}:ssm:${region}::document/${RUN_SHELL_DOCUMENT}`]),
+    allow("RunOnOwn", sendCommand, [ec2("instance")], {
+      StringEquals: { [`ssm:resourceTag/${CLUSTER_TAG}`]: cluster },
+    }),
+  ];
 }
 
 /** Every bundle's key matches it. */
@@ -166,7 +165,6 @@ const LOOKING = [
   "ec2:DescribeSubnets",
   "ec2:DescribeVolumes",
   "ec2:DescribeVpcs",
-  "ssm:DescribeInstanceInformation",
   "ssm:GetCommandInvocation",
 ];
 
@@ -179,7 +177,7 @@ const CREATING = [
   "ec2:RunInstances",
 ];
 
-/** Actions on what carries the cluster's tag; the creating ones use its security group. */
+/** Actions on what carries the cluster's tag; an interface is created in its security group. */
 const CHANGING = [
   "ec2:AssociateAddress",
   "ec2:AttachVolume",
@@ -188,12 +186,10 @@ const CHANGING = [
   "ec2:DeleteNetworkInterface",
   "ec2:DeleteSecurityGroup",
   "ec2:DeleteVolume",
-  "ec2:DetachVolume",
   "ec2:DisassociateAddress",
   "ec2:GetConsoleOutput",
   "ec2:ReleaseAddress",
   "ec2:RevokeSecurityGroupIngress",
-  "ec2:RunInstances",
   "ec2:StartInstances",
   "ec2:TerminateInstances",
 ];
@@ -205,7 +201,6 @@ const ROLE = [
   "iam:GetRole",
   "iam:GetRolePolicy",
   "iam:ListRolePolicies",
-  "iam:ListRoleTags",
   "iam:PutRolePolicy",
   "iam:TagRole",
 ];
@@ -230,15 +225,15 @@ const BUCKET = [
 ];
 
 /** HeadObject asks for the right to get, DeleteObjects for those to delete one. */
-const BUNDLE = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"];
-
-const PARAMETER = [
-  "ssm:AddTagsToResource",
-  "ssm:DeleteParameter",
-  "ssm:GetParameter",
-  "ssm:ListTagsForResource",
-  "ssm:PutParameter",
+const BUNDLE = [
+  "s3:DeleteObject",
+  "s3:DeleteObjectVersion",
+  "s3:GetObject",
+  "s3:PutObject",
+  "s3:PutObjectTagging",
 ];
+
+const PARAMETER = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"];
 
 function allow(
   sid: string,

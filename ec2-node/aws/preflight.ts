@@ -1,11 +1,14 @@
+import type { RunInstancesCommandOutput } from "@aws-sdk/client-ec2";
 import {
   DescribeAccountAttributesCommand,
   DescribeAddressesCommand,
   RunInstancesCommand,
+  TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { RaftLiteError } from "../../shared/errors.ts";
 import type { Account } from "./account.ts";
-import { awsCode } from "./explain.ts";
+import { tags } from "./apply/work.ts";
+import { dryRun } from "./dry-run.ts";
 import { findImage } from "./image.ts";
 import type { ClusterRecord, Found } from "./model.ts";
 import { addressesOf, instanceOf } from "./plan.ts";
@@ -16,38 +19,60 @@ import { addressesOf, instanceOf } from "./plan.ts";
  */
 export async function preflight(account: Account, record: ClusterRecord, found: Found): Promise<void> {
   const lacking = record.nodes.filter(({ id }) => instanceOf(found, id) === null);
-  if (lacking.length > 0) await tryLaunch(account, record);
+  const [first] = lacking;
+  if (first !== undefined) {
+    const { instanceType } = record;
+    await tryLaunch(account, { instanceType, subnetId: first.subnetId, zone: first.zone });
+  }
   if (!record.isPrivate) await requireAddresses(account, record, found);
 }
 
-async function tryLaunch(account: Account, record: ClusterRecord): Promise<void> {
-  const image = await findImage(account, record.instanceType);
-  const [first] = record.nodes;
-  await account.call(
-    "ec2:RunInstances",
-    async () => {
-      try {
-        await account.clients.ec2.send(
-          new RunInstancesCommand({
-            DryRun: true,
-            MinCount: 1,
-            MaxCount: 1,
-            ImageId: image.id,
-            InstanceType: record.instanceType as never,
-            SubnetId: first?.subnetId,
-          }),
-        );
-      } catch (error) {
-        if (awsCode(error) !== "DryRunOperation") throw error;
-      }
+/** Tries the launch of an instance, as `dryRun` does. */
+export async function tryLaunch(
+  account: Account,
+  launch: { instanceType: string; subnetId: string; zone: string },
+): Promise<boolean> {
+  const { ec2 } = account.clients;
+  const image = await findImage(account, launch.instanceType);
+  return dryRun<RunInstancesCommandOutput>(account, {
+    action: "ec2:RunInstances",
+    subject: `a ${launch.instanceType} in ${launch.zone}`,
+    request: () =>
+      ec2.send(
+        new RunInstancesCommand({
+          DryRun: true,
+          MinCount: 1,
+          MaxCount: 1,
+          ImageId: image.id,
+          InstanceType: launch.instanceType as never,
+          SubnetId: launch.subnetId,
+          // Permissions may depend on them.
+          TagSpecifications: (["instance", "volume"] as const).map((ResourceType) => ({
+            ResourceType,
+            Tags: tags(account, null),
+          })),
+        }),
+      ),
+    undo: async ({ Instances = [] }) => {
+      const ids = Instances.map(({ InstanceId = "" }) => InstanceId);
+      await ec2.send(new TerminateInstancesCommand({ InstanceIds: ids }));
     },
-    { subject: `a ${record.instanceType} in ${first?.zone}` },
-  );
+  });
 }
 
 async function requireAddresses(account: Account, record: ClusterRecord, found: Found): Promise<void> {
   const needed = record.nodes.filter(({ id }) => addressesOf(found, id).address === null).length;
-  if (needed === 0) return;
+  if (needed > 0) await checkAddresses(account, needed);
+}
+
+export interface AddressQuota {
+  /** null: AWS does not say. */
+  readonly quota: number | null;
+  readonly used: number;
+}
+
+/** Whether `needed` Elastic IP addresses are left. Throws one line where they are not. */
+export async function checkAddresses(account: Account, needed: number): Promise<AddressQuota> {
   const { ec2 } = account.clients;
   const [attributes, addresses] = await Promise.all([
     account.call("ec2:DescribeAccountAttributes", () =>
@@ -58,9 +83,10 @@ async function requireAddresses(account: Account, record: ClusterRecord, found: 
   const attribute = attributes.AccountAttributes?.find(
     ({ AttributeName }) => AttributeName === "vpc-max-elastic-ips",
   );
-  const quota = Number(attribute?.AttributeValues?.[0]?.AttributeValue);
+  const value = Number(attribute?.AttributeValues?.[0]?.AttributeValue);
+  const quota = Number.isFinite(value) ? value : null;
   const used = addresses.Addresses?.length ?? 0;
-  if (!Number.isFinite(quota) || quota - used >= needed) return;
+  if (quota === null || quota - used >= needed) return { quota, used };
   throw new RaftLiteError(
     "quota-reached",
     `${needed} Elastic IP addresses are needed, and of the ${quota} that the account may have in ${account.region} ${used} are taken: ` +

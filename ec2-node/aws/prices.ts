@@ -4,10 +4,10 @@
  * gp3 by the EBS price page, public addresses by the VPC price page, which has charged for each since February 2024.
  */
 export const PRICES_OF = "2026-02-09";
-export const PRICES_REGION = "us-east-1";
+const PRICES_REGION = "us-east-1";
 
 /** As AWS's own calculator reckons a month: 365 days of 24 hours, a twelfth of it. */
-export const HOURS_PER_MONTH = 730;
+const HOURS_PER_MONTH = 730;
 
 /** A GB of a gp3 volume a month; the 3,000 operations and 125 MB a second that come with it cost nothing more. */
 const GP3_GB_MONTH = 0.08;

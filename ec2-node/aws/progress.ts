@@ -55,9 +55,10 @@ export class Progress {
   constructor(out: ProgressOutput) {
     this.#stream = out.stream;
     this.#now = out.now;
-    const hasColors = out.isTerminal && (out.hasColors ?? !process.env.NO_COLOR);
+    const isTerminal = out.isTerminal && process.env.TERM !== "dumb";
+    const hasColors = isTerminal && (out.hasColors ?? !process.env.NO_COLOR);
     this.#paint = (text, color) => (hasColors ? `${COLORS[color]}${text}${PLAIN}` : text);
-    this.#view = out.isTerminal ? new LiveView(terminalOf(out.stream)) : null;
+    this.#view = isTerminal ? new LiveView(terminalOf(out.stream)) : null;
     // Whoever read it may leave (EPIPE): what is under way is finished all the same.
     out.stream.on?.("error", () => {});
     this.#timer = setInterval(() => this.#tick(), DRAW_EVERY_MS);

@@ -2,6 +2,7 @@ import { GetCommandInvocationCommand, SendCommandCommand } from "@aws-sdk/client
 import { RaftLiteError } from "../../shared/errors.ts";
 import type { Account } from "./account.ts";
 import { poll } from "./pace.ts";
+import { RUN_SHELL_DOCUMENT } from "./policies.ts";
 
 export interface RemoteResult {
   /** Of the script; -1 where it did not end by itself. */
@@ -31,7 +32,7 @@ export async function runRemotely(
     try {
       return await ssm.send(
         new SendCommandCommand({
-          DocumentName: "AWS-RunShellScript",
+          DocumentName: RUN_SHELL_DOCUMENT,
           InstanceIds: [instanceId],
           Comment: script.comment,
           TimeoutSeconds: DELIVERY_SECONDS,

@@ -27,9 +27,8 @@ export function ec2Command(): Command {
   const ec2 = new Command("ec2")
     .description("a cluster on EC2: three instances in three zones (docs/ec2.md)")
     .usage("up | status | logs | command | update | replace | authorize | destroy | doctor [options]");
-  for (const command of [up(), status(), logs(), command_(), update(), replace(), authorize(), destroy()]) {
-    ec2.addCommand(command);
-  }
+  const commands = [up, status, logs, command_, update, replace, authorize, destroy, doctor];
+  for (const command of commands) ec2.addCommand(command());
   return ec2;
 }
 
@@ -186,6 +185,27 @@ function destroy(): Command {
         yes: flags.yes ?? false,
       };
       await run((commands, tools) => commands.destroy(options, tools));
+    });
+}
+
+function doctor(): Command {
+  return common(new Command("doctor"))
+    .description("check credentials, region, quotas and permissions, and print the policy that is needed")
+    .usage(
+      "[--policy] [--nodes 3|5] [--instance-type t3.small] [--subnets IDS] [--private] [--name raft-lite] [--region R] [--json]",
+    )
+    .option("--policy", "print the IAM policy alone")
+    .option("--nodes <count>", "for 3 or 5 nodes (default: 3, or as many as the cluster has)")
+    .option("--instance-type <type>", "of this type (default: t3.small, or the cluster's)")
+    .option("--subnets <ids>", "in these subnets (default: those of the default VPC, or the cluster's)")
+    .option("--private", "without public addresses")
+    .action(async (flags: CommonFlags & Omit<UpFlags, "dataGb"> & { policy?: boolean }) => {
+      const options = {
+        ...readCommon(flags),
+        wishes: readWishes(flags),
+        policy: flags.policy ?? false,
+      };
+      await run((commands, tools) => commands.doctor(options, tools));
     });
 }
 
