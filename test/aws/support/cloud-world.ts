@@ -241,6 +241,8 @@ export class CloudWorld {
         `Value (${MaxResults}) for parameter maxResults is invalid`,
       );
     }
+    // What is asked for by its id comes whole.
+    if ((limit.ids?.length ?? 0) > 0) return { items: [...items], token: {} };
     const from = NextToken === undefined ? 0 : Number(/^page-([0-9]+)$/.exec(NextToken)?.[1] ?? Number.NaN);
     if (Number.isNaN(from)) throw refusal("ec2", "InvalidNextToken", "The token is not valid");
     const to = from + Math.min(MaxResults ?? 2, 2);

@@ -131,16 +131,20 @@ export class FakeCloud {
     checkInput(call.service, call.operation, found, call.input);
     this.misbehaviour.beforeEffect(call);
     this.world.settle();
-    if (call.input.DryRun === true) {
-      throw refusal(
-        call.service,
-        "DryRunOperation",
-        "Request would have succeeded, but DryRun flag is set.",
-        412,
-      );
-    }
-    const output = structuredClone(found.run(call.input as never));
-    this.misbehaviour.afterEffect(call);
+    const output = this.#answer(call, () => {
+      if (call.input.DryRun !== true) return structuredClone(found.run(call.input as never));
+      const message = "Request would have succeeded, but DryRun flag is set.";
+      throw refusal(call.service, "DryRunOperation", message, 412);
+    });
     return { ...output, $metadata: { httpStatusCode: 200, requestId: `request-${call.number}` } };
+  }
+
+  /** An answer, an error among them, may not arrive. */
+  #answer(call: Call, effect: () => object): object {
+    try {
+      return effect();
+    } finally {
+      this.misbehaviour.afterEffect(call);
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { NODE_TAG } from "../../../ec2-node/aws/names.ts";
 import type { FakeCloud } from "./fake-cloud.ts";
 
 /** Something that exists and that somebody would have to pay for or clean up. */
@@ -114,4 +115,15 @@ function unpacked(bytes: Buffer | null): string[] {
     Buffer.from(part, "base64").toString("latin1"),
   );
   return [text, ...within];
+}
+
+/** What there is, by kind, node and state, without the ids that differ from run to run. */
+export function shape(cloud: FakeCloud): string[] {
+  return inventory(cloud)
+    .map(({ kind, id, tags, state }) => {
+      const node = tags?.get(NODE_TAG);
+      const name = /^[a-z]+-[0-9a-f]{17}$/.test(id) ? "" : ` ${id}`;
+      return `${kind}${name}${node === undefined ? "" : ` of ${node}`}${state === "" ? "" : `: ${state}`}`;
+    })
+    .toSorted();
 }

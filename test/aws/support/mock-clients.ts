@@ -34,7 +34,7 @@ export function mockClients(cloud: FakeCloud): { restore(): void } {
     for (const operation of cloud.operationsOf(service)) {
       const command = (commands as Record<string, unknown>)[`${operation}Command`];
       if (command === undefined) throw new Error(`the SDK has no ${operation}Command`);
-      stub.on(command as never).callsFake((input: object) => cloud.handle(service, operation, input));
+      stub.on(command as never).callsFake((input: object) => sendAsSdk(cloud, service, operation, input));
     }
     return stub;
   });
@@ -43,4 +43,34 @@ export function mockClients(cloud: FakeCloud): { restore(): void } {
       for (const stub of stubs) stub.restore();
     },
   };
+}
+
+/** What the SDK does by itself where the network or AWS's patience fails it: the same once more, four times in all. */
+async function sendAsSdk(
+  cloud: FakeCloud,
+  service: ServiceName,
+  operation: string,
+  input: object,
+): Promise<object> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await cloud.handle(service, operation, input);
+    } catch (error) {
+      if (attempt === SDK_ATTEMPTS || !isRetriedBySdk(error)) throw error;
+      await cloud.clock.sleep(100 * 2 ** attempt);
+    }
+  }
+}
+
+const SDK_ATTEMPTS = 4;
+
+function isRetriedBySdk(error: unknown): boolean {
+  const { name, code, $metadata } = error as {
+    name: string;
+    code?: string;
+    $metadata?: { httpStatusCode?: number };
+  };
+  if (code === "ECONNRESET" || /Throttling|RequestLimitExceeded|SlowDown|TooManyRequests/.test(name))
+    return true;
+  return [500, 502, 503, 504].includes($metadata?.httpStatusCode ?? 0);
 }
