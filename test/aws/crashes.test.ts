@@ -26,6 +26,8 @@ function state({ cloud, nodes }: Deployment): object {
     ingress: ingress(cloud).map((rule) => rule.replace(/sg-\w+/, "the group")),
     disks: [...nodes.disks.values()].toSorted(),
     problems,
+    // Nothing was made twice on the way.
+    made: ["i", "vol", "eni", "eipalloc", "sg"].map((kind) => [kind, cloud.world.made.get(kind)]),
   };
 }
 

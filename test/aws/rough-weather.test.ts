@@ -64,7 +64,7 @@ async function insist(
     const run = await command();
     said.push(`${run.stdout}${run.error === null ? "" : `${run.error.name}: ${run.error.message}`}`);
     if (run.code === 0 && isThrough(run)) return;
-    await d.comeBack();
+    await d.comeBack(random.int(1_000, 60_000));
   }
   throw new Error(`not through after ${PATIENCE} runs:\n${said.slice(-2).join("\n----\n")}`);
 }

@@ -81,9 +81,13 @@ export class CloudWorld {
     return new Date(at);
   }
 
+  /** How many of each kind have ever been made, by the prefix of their ids. */
+  readonly made = new Map<string, number>();
+
   /** `prefix` and 17 hexadecimal digits. */
   id(prefix: string): string {
     this.#last += 1;
+    this.made.set(prefix, (this.made.get(prefix) ?? 0) + 1);
     return `${prefix}-${(0x0a00_0000_0000 + this.#last).toString(16).padStart(17, "0")}`;
   }
 
