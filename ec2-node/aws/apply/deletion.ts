@@ -13,12 +13,18 @@ import {
 import { DeleteBucketCommand, DeleteObjectsCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
 import { DeleteParameterCommand } from "@aws-sdk/client-ssm";
 import { RaftLiteError } from "../../../shared/errors.ts";
+import { awsCode } from "../explain.ts";
 import type { StepOf } from "../steps.ts";
 import type { Work } from "./work.ts";
 
 /** What used it a moment ago may still be on its way out. */
 const IN_USE = {
-  notYet: /^(DependencyViolation|InvalidNetworkInterface\.InUse|VolumeInUse|IncorrectState)$/,
+  notYet: (error: unknown): boolean =>
+    /^(DependencyViolation|InvalidNetworkInterface\.InUse|VolumeInUse|IncorrectState)$/.test(
+      awsCode(error),
+    ) ||
+    // The other answer that EC2 has for an interface in use.
+    (awsCode(error) === "InvalidParameterValue" && /\bin use\b/.test((error as Error).message)),
 } as const;
 
 export async function deleteInterface(

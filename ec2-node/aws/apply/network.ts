@@ -6,6 +6,7 @@ import {
   CreateSecurityGroupCommand,
   DescribeNetworkInterfacesCommand,
   DescribeSecurityGroupsCommand,
+  DisassociateAddressCommand,
   ReleaseAddressCommand,
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
@@ -213,10 +214,23 @@ export async function associateAddress(work: Work, { node }: StepOf<"associate-a
   };
 }
 
+/** EC2 releases none that is still associated, be it with an interface that nothing uses. */
 export async function releaseAddress(work: Work, step: StepOf<"release-address">): Promise<void> {
   const { account } = work;
-  await account.ask("ec2:ReleaseAddress", /^InvalidAllocationID\.NotFound$/, () =>
-    account.clients.ec2.send(new ReleaseAddressCommand({ AllocationId: step.allocationId })),
+  const { ec2 } = account.clients;
+  const associationId = work.found.addresses.find(
+    ({ allocationId }) => allocationId === step.allocationId,
+  )?.associationId;
+  if (associationId != null) {
+    await account.ask("ec2:DisassociateAddress", /^InvalidAssociationID\.NotFound$/, () =>
+      ec2.send(new DisassociateAddressCommand({ AssociationId: associationId })),
+    );
+  }
+  await account.ask(
+    "ec2:ReleaseAddress",
+    /^InvalidAllocationID\.NotFound$/,
+    () => ec2.send(new ReleaseAddressCommand({ AllocationId: step.allocationId })),
+    { notYet: /^InvalidIPAddress\.InUse$/ },
   );
   const addresses = work.found.addresses.filter((one) => one.allocationId !== step.allocationId);
   work.found = { ...work.found, addresses };
