@@ -17,7 +17,11 @@ export interface CommonOptions {
   readonly region: string | undefined;
   /** One JSON document on stdout and nothing else there. */
   readonly json: boolean;
+  /** Nothing is said of what goes on. */
+  readonly quiet?: boolean;
 }
+
+const NOBODY: OutputStream = { write: () => true };
 
 /** One command at work on one cluster. */
 export class Session {
@@ -26,12 +30,12 @@ export class Session {
   readonly progress: Progress;
   readonly #json: boolean;
 
-  private constructor(account: Account, tools: Tools, json: boolean) {
+  private constructor(account: Account, tools: Tools, { json, quiet = false }: CommonOptions) {
     this.account = account;
     this.tools = tools;
     this.#json = json;
     // What people read while it goes on must not be in the way of a document.
-    const stream: OutputStream = json ? tools.stderr : tools.stdout;
+    const stream: OutputStream = quiet ? NOBODY : json ? tools.stderr : tools.stdout;
     this.progress = new Progress({
       stream,
       isTerminal: stream.isTTY === true,
@@ -47,7 +51,7 @@ export class Session {
   ): Promise<number> {
     const clients = await tools.openClients(options.region);
     const account = await Account.open(clients, tools.pace, options.cluster);
-    const session = new Session(account, tools, options.json);
+    const session = new Session(account, tools, options);
     try {
       return await command(session);
     } finally {
