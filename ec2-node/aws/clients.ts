@@ -26,7 +26,7 @@ export interface AwsClients {
 export async function openClients(region: string | undefined): Promise<AwsClients> {
   const settings = {
     // Other SDKs of AWS read this variable; the one for JavaScript does not.
-    ...regionSetting(region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"]),
+    ...regionSetting(region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION),
     maxAttempts: 4,
     requestHandler: { connectionTimeout: 10_000, requestTimeout: 60_000 },
   };
@@ -62,5 +62,5 @@ async function readRegion(client: EC2Client): Promise<string> {
 }
 
 function hasOwnEndpoint(env: NodeJS.ProcessEnv): boolean {
-  return Boolean(env["AWS_ENDPOINT_URL"] || env["AWS_ENDPOINT_URL_S3"]);
+  return Boolean(env.AWS_ENDPOINT_URL || env.AWS_ENDPOINT_URL_S3);
 }

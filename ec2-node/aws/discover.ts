@@ -71,7 +71,7 @@ interface Named<T> {
   readonly foreign: readonly string[];
 }
 
-export async function findRecord(account: Account): Promise<ClusterRecord | null> {
+async function findRecord(account: Account): Promise<ClusterRecord | null> {
   const found = await account.ask("ssm:GetParameter", /^ParameterNotFound$/, () =>
     account.clients.ssm.send(new GetParameterCommand({ Name: account.names.record })),
   );
@@ -178,7 +178,7 @@ export function readGroup({ GroupId = "", VpcId = "", IpPermissions = [] }: Secu
   };
 }
 
-export async function findInterfaces(account: Account): Promise<FoundInterface[]> {
+async function findInterfaces(account: Account): Promise<FoundInterface[]> {
   const found = await account.call("ec2:DescribeNetworkInterfaces", () =>
     collect(
       paginateDescribeNetworkInterfaces({ client: account.clients.ec2 }, { Filters: ownFilter(account) }),
@@ -197,7 +197,7 @@ export async function findInterfaces(account: Account): Promise<FoundInterface[]
   }));
 }
 
-export async function findVolumes(account: Account): Promise<FoundVolume[]> {
+async function findVolumes(account: Account): Promise<FoundVolume[]> {
   const found = await account.call("ec2:DescribeVolumes", () =>
     collect(
       paginateDescribeVolumes({ client: account.clients.ec2 }, { Filters: ownFilter(account) }),

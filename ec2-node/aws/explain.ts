@@ -37,7 +37,7 @@ export function isFailing(error: unknown): boolean {
 
 const DENIED = /^(UnauthorizedOperation|AccessDenied|AccessDeniedException|UnauthorizedException|Forbidden)$/;
 
-export function isDenied(error: unknown): boolean {
+function isDenied(error: unknown): boolean {
   return DENIED.test(awsCode(error)) || httpStatus(error) === 403;
 }
 

@@ -72,7 +72,7 @@ export function isCaughtUp({ status, lag }: NodeHealth): boolean {
 }
 
 /** What is missing until a leader is known and the nodes of `ids` have caught up; "": nothing. */
-export function missing({ nodes, view }: ClusterHealth, ids: readonly NodeId[]): string {
+function missing({ nodes, view }: ClusterHealth, ids: readonly NodeId[]): string {
   const silent = nodes.filter(({ id, status }) => ids.includes(id) && status === null);
   if (silent.length > 0) return silent.map(({ id, reason }) => `${id}: ${reason}`).join(", ");
   if (!view.quorum) return view.summary;

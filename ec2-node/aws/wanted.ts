@@ -17,7 +17,7 @@ export interface Wishes {
 
 export const DEFAULT_NODES = 3;
 export const DEFAULT_INSTANCE_TYPE = "t3.small";
-export const DEFAULT_DATA_GB = 10;
+const DEFAULT_DATA_GB = 10;
 
 /**
  * The record of a cluster that is there, where the wishes agree with it. Throws one line for the first that does not:

@@ -3,7 +3,7 @@ import { usageError } from "../../../shared/config/usage-error.ts";
 import type { Wishes } from "../../aws/wanted.ts";
 
 /** A cluster's size: three survive one failure, five two; an even number survives no more than the odd one below it. */
-export function readNodes(text: string): 3 | 5 {
+function readNodes(text: string): 3 | 5 {
   if (text === "3") return 3;
   if (text === "5") return 5;
   throw usageError(`--nodes: "${text}" is neither 3 nor 5`);
