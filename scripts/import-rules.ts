@@ -62,7 +62,9 @@ const ROOMS: readonly Room[] = [
   { path: "shared/client", arrows: [], packages: [] },
   // What is left of shared/: the leaves. (A new folder of it needs a line of its own here.)
   { path: "shared", arrows: [], packages: [] },
-  { path: "ec2-node", arrows: open("shared"), packages: ["node:*", "*"] },
+  // A node is there without the AWS SDK: what imports it is loaded by `ec2` alone (ec2-node/cli/ec2/load-commands.ts).
+  { path: "ec2-node", arrows: open("shared", "ec2-node/aws"), packages: ["node:*", "commander", "srvx"] },
+  { path: "ec2-node/aws", arrows: open("shared", "ec2-node"), packages: ["node:*", "*"] },
   { path: "worker", arrows: open("shared"), packages: ["cloudflare:*", "*"] },
   { path: "sim", arrows: open("shared"), packages: ["node:*", "*"] },
   // The package's entries: they name what is public, and hold nothing of their own.

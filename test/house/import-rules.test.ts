@@ -32,6 +32,9 @@ describe("every arrow that may be drawn", () => {
     ["ec2-node/main.ts", value("../shared/http/handler.ts")],
     ["ec2-node/main.ts", value("node:fs")],
     ["ec2-node/main.ts", value("commander")],
+    ["ec2-node/aws/clients.ts", value("@aws-sdk/client-ec2")],
+    ["ec2-node/aws/clients.ts", value("../cli/text-table.ts")],
+    ["ec2-node/cli/ec2/flags.ts", value("../../aws/names.ts")],
     ["worker/node.ts", value("../shared/http/handler.ts")],
     ["worker/node.ts", value("cloudflare:workers")],
     ["sim/main.ts", value("../shared/node/node.ts")],
@@ -46,6 +49,8 @@ describe("every arrow that may be drawn", () => {
 
 describe("every arrow that may not", () => {
   test.each([
+    // Who runs a node does without AWS.
+    ["ec2-node/main.ts", value("@aws-sdk/client-ec2"), "ec2-node may not import @aws-sdk/client-ec2"],
     // The core knows nobody.
     ["shared/raft/raft.ts", value("../storage/log.ts"), "shared/raft may not import shared/storage/log.ts"],
     ["shared/raft/raft.ts", type("../node/ports.ts"), "shared/raft may not import shared/node/ports.ts"],
