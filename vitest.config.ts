@@ -24,7 +24,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/process/**", "test/package/tarball/**", "test/worker/**", "test/edge/**"],
+          exclude: [
+            "test/hosts/**",
+            "test/process/**",
+            "test/package/tarball/**",
+            "test/worker/**",
+            "test/edge/**",
+          ],
           pool: "forks",
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -84,6 +90,19 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 5 },
+        },
+      },
+      {
+        // `npm run test:hosts`: machines of their own on this one, where that is allowed.
+        test: {
+          name: "hosts",
+          include: ["test/hosts/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 6 },
         },
       },
       {

@@ -12,8 +12,13 @@ const directory = mkdtempSync(join(tmpdir(), "raft-lite-unit-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe.skipIf(!has("shellcheck"))("shellcheck has nothing to say of", () => {
-  test.each(["boot", "fetch", "fetch-secret", "install.sh", "raft-lite"])("%s", (script) => {
-    expect(runTool("shellcheck", [join(SOURCES, script)])).toEqual({ status: 0, output: "" });
+  test.each([
+    ...["boot", "fetch", "fetch-secret", "install.sh", "raft-lite"].map(
+      (name) => `ec2-node/aws/bundle/${name}`,
+    ),
+    ...["aws", "dnf", "enter-host"].map((name) => `test/hosts/support/${name}`),
+  ])("%s", (script) => {
+    expect(runTool("shellcheck", [join(CHECKOUT, script)])).toEqual({ status: 0, output: "" });
   });
 });
 

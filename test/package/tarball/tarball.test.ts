@@ -25,6 +25,7 @@ afterAll(() => project?.dispose());
 
 const entries = Object.keys(entryFiles());
 const tool = (name: string) => join(CHECKOUT, "node_modules/.bin", name);
+const BUNDLE = "dist/ec2-node/aws/bundle";
 const PLATFORM_TYPES = join(CHECKOUT, "node_modules/@cloudflare/workers-types");
 
 describe("what is in it", () => {
@@ -342,6 +343,20 @@ describe.each(RUNTIME_NAMES)("under %s", (name) => {
     again.signal("SIGINT");
     expect(await again.ended()).toEqual({ code: 0, signal: null });
     expect(`${stopped.stderr}${killed.stderr}${again.stderr}`).toBe("");
+  });
+
+  test("what instances are given runs", async ({ lab }) => {
+    const archive = join(project.directory, "node_modules/raft-lite", BUNDLE, "raft-lite.tar.gz");
+    run("tar", ["-xzf", archive], lab.folder("release"));
+    // As install.sh says it to the program.
+    const flag = runtime().options.find((option) => option === "--experimental-sqlite") ?? "";
+    const env = { ...project.environment(runtime()), NODE: runtime().node, NODE_FLAG: flag };
+    const args = ["node", "--id", "A", "--port", "0", "--host", "127.0.0.1"];
+    const node = lab.run("A", join(lab.directory, "release/raft-lite"), args, { env });
+    await node.line(/Became Leader/);
+    node.signal("SIGTERM");
+    expect(await node.ended()).toEqual({ code: 0, signal: null });
+    expect(node.stderr).toBe("");
   });
 
   test("the examples run: in the simulator, and through kill -9", async ({ lab }) => {
