@@ -33,6 +33,8 @@ describe("the archive", () => {
     expect(sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
     expect(said).toBe(version);
     expect(bytes.length).toBeLessThan(400_000);
+    // RFC 1952, 2.3.1: neither when it was made, nor on which system.
+    expect([...bytes.subarray(4, 8), bytes[9]]).toEqual([0, 0, 0, 0, 255]);
   });
 
   plainTest("is the same whoever makes it, where and when", async () => {

@@ -131,6 +131,23 @@ describe("a node in a program", () => {
     expect(errors).toEqual([expect.objectContaining({ message: "a fault" })]);
   });
 
+  test("has a port for clients where it is told to, and gives it back", async () => {
+    const lines: string[] = [];
+    const node = await start({
+      stateMachine: tally.create(),
+      clientPort: 0,
+      log: (line) => lines.push(line),
+    });
+    expect(lines).toContain(`[Node A] Started on port ${node.port}, for clients on port ${node.clientPort}`);
+    const clients = `http://127.0.0.1:${node.clientPort}`;
+    expect((await fetch(`${clients}/status`)).status).toBe(200);
+    expect((await fetch(`${clients}/raft`, { method: "POST" })).status).toBe(403);
+    expect((await fetch(`${node.url}/raft`, { method: "POST" })).status).toBe(400);
+    await node.stop();
+    await expect(fetch(clients)).rejects.toThrow();
+    expect((await start({ stateMachine: tally.create() })).clientPort).toBeNull();
+  });
+
   test("says what happens, as lines and as events", async () => {
     const lines: string[] = [];
     const events: string[] = [];
@@ -233,6 +250,22 @@ describe("what cannot be started leaves nothing behind", () => {
     await expect(again).rejects.toMatchObject({ code: "port-in-use" });
     // Its directory is free again.
     await start({ id: "B", stateMachine: tally.create() });
+  });
+
+  test("a port for clients in use", async () => {
+    const first = await start({ stateMachine: tally.create() });
+    const { ports, release } = await reservePorts(1);
+    try {
+      const options = { id: "B", port: ports[0]!, stateMachine: tally.create() };
+      await expect(start({ ...options, clientPort: first.port })).rejects.toMatchObject({
+        code: "port-in-use",
+        message: expect.stringContaining("--client-port"),
+      });
+      // The other port is free again, and so is the directory.
+      await start(options);
+    } finally {
+      release();
+    }
   });
 
   test("a directory in use", async () => {
