@@ -97,7 +97,8 @@ export class Deployment {
       report: (url) => this.nodes.report(url),
       stop: new AbortController().signal,
     };
-    const ended = await command(tools).then(
+    const started = Promise.resolve().then(() => command(tools));
+    const ended = await started.then(
       (code) => ({ code, error: null }),
       (error: Error) => ({ code: null, error }),
     );
