@@ -226,7 +226,7 @@ describe("up", () => {
     const d = onCloud();
     d.cloud.ec2.catalogue.maxElasticIps = 10;
     await d.up();
-    expect((await d.up({ cluster: "other" })).code).toBe(0);
+    expect(await d.up({ cluster: "other" })).toMatchObject({ code: 0, error: null });
     expect((await d.up()).stdout).toContain("nothing to do");
     await d.destroy({ deleteData: true });
     expect(untagged(d.cloud, "raft-cluster", "other")).toEqual([]);
