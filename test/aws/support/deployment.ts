@@ -74,7 +74,7 @@ export class Deployment {
   }
 
   /** The program died a while ago: somebody types the line again. */
-  async comeBack(afterMs = 60_000): Promise<void> {
+  comeBack(afterMs = 60_000): void {
     this.cloud.restart();
     this.cloud.world.clock.pass(afterMs);
   }

@@ -120,6 +120,11 @@ export class FakeCloud {
     this.misbehaviour.crash = null;
   }
 
+  /** The program of this run has been killed. */
+  get hasDied(): boolean {
+    return this.#hasDied;
+  }
+
   /** How many calls this run has made. */
   get callsOfRun(): number {
     return this.#run;
