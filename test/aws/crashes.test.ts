@@ -1,24 +1,27 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { CLUSTER_TAG } from "../../ec2-node/aws/names.ts";
+import { CLUSTER_TAG, REPLACED_TAG } from "../../ec2-node/aws/names.ts";
 import type { Run } from "./support/deployment.ts";
 import { bundleOf, Deployment } from "./support/deployment.ts";
+import type { CloudOptions } from "./support/fake-cloud.ts";
 import { ingress, shape, untagged } from "./support/inventory.ts";
 import { mockClients } from "./support/mock-clients.ts";
 
+/** Some hundred runs of a command each. */
+const LIMIT_MS = 200_000;
 const MOMENTS = ["before", "after"] as const;
 
 let mocked: ReturnType<typeof mockClients> | undefined;
 afterEach(() => mocked?.restore());
 
-function deployment(): Deployment {
+function deployment(options: CloudOptions = {}): Deployment {
   mocked?.restore();
-  const made = new Deployment();
+  const made = new Deployment(options);
   mocked = mockClients(made.cloud);
   return made;
 }
 
 /** All that can be told of a cluster but its ids. */
-function state({ cloud, nodes }: Deployment): object {
+function state({ cloud, nodes }: Deployment) {
   const problems = nodes.nodes().map(({ problem }) => problem);
   return {
     shape: shape(cloud),
@@ -31,11 +34,18 @@ function state({ cloud, nodes }: Deployment): object {
   };
 }
 
-/** The command is run to its end; then, from the same beginning, killed at each of its calls and run again. */
-async function sweep(prepare: (d: Deployment) => Promise<void>, command: (d: Deployment) => Promise<Run>) {
+/**
+ * The command is run to its end; then, from the same beginning, killed at each of its calls and run again. Where
+ * `isOver`, it had done all that it was asked for, and does it once more.
+ */
+async function sweep(
+  prepare: (d: Deployment) => Promise<void>,
+  command: (d: Deployment) => Promise<Run>,
+  isOver: (d: Deployment) => boolean = () => false,
+) {
   const whole = deployment();
   await prepare(whole);
-  await whole.comeBack();
+  whole.comeBack();
   const ended = await command(whole);
   expect(ended.error).toBeNull();
   const calls = whole.cloud.callsOfRun;
@@ -44,38 +54,38 @@ async function sweep(prepare: (d: Deployment) => Promise<void>, command: (d: Dep
     for (const moment of MOMENTS) {
       const d = deployment();
       await prepare(d);
-      await d.comeBack();
+      d.comeBack();
       d.cloud.misbehaviour.crash = { call, moment };
       const killed = await command(d);
       const at = d.cloud.calls.at(-1);
       const where = `killed ${moment} call ${call} (${at?.service} ${at?.operation})`;
       expect(killed.code, where).toBeNull();
-      await d.comeBack();
+      const made = isOver(d) ? {} : { made: wanted.made };
+      d.comeBack();
       const again = await command(d);
       expect(again.error, where).toBeNull();
-      expect(state(d), where).toEqual(wanted);
+      expect(state(d), where).toMatchObject({ ...wanted, made: expect.anything(), ...made });
     }
   }
-  return { calls, wanted };
+  return { wanted };
 }
 
 describe("killed at any call and run again, it ends in the same state", () => {
-  test("up", async () => {
-    const { calls } = await sweep(
+  test("up", { timeout: LIMIT_MS }, async () => {
+    await sweep(
       async () => {},
       (d) => d.up(),
     );
-    console.log("up", calls);
   });
 
-  test("destroy", async () => {
+  test("destroy", { timeout: LIMIT_MS }, async () => {
     await sweep(
       async (d) => void (await d.up()),
       (d) => d.destroy(),
     );
   });
 
-  test("destroy --delete-data", async () => {
+  test("destroy --delete-data", { timeout: LIMIT_MS }, async () => {
     const { wanted } = await sweep(
       async (d) => void (await d.up()),
       (d) => d.destroy({ deleteData: true }),
@@ -83,14 +93,15 @@ describe("killed at any call and run again, it ends in the same state", () => {
     expect(wanted).toMatchObject({ shape: [], ingress: [] });
   });
 
-  test("replace", async () => {
+  test("replace", { timeout: LIMIT_MS }, async () => {
     await sweep(
       async (d) => void (await d.up()),
       (d) => d.replace("B"),
+      ({ cloud }) => [...cloud.ec2.interfaces.all.values()].some(({ tags }) => tags.get(REPLACED_TAG) === ""),
     );
   });
 
-  test("update", async () => {
+  test("update", { timeout: LIMIT_MS }, async () => {
     await sweep(
       async (d) => {
         await d.up();
@@ -98,5 +109,50 @@ describe("killed at any call and run again, it ends in the same state", () => {
       },
       (d) => d.update(),
     );
+  });
+});
+
+describe("killed while what it made is not seen yet, and run again at once", () => {
+  const slow = { pace: { seenMs: [20_000, 20_000], profileSeenMs: 20_000 } } as const;
+  const creates = /^(Create|Run|Add|Authorize|Put|Associate)/;
+
+  async function calls(): Promise<number[]> {
+    const d = deployment(slow);
+    expect((await d.up()).error).toBeNull();
+    return d.cloud.calls.filter(({ operation }) => creates.test(operation)).map(({ number }) => number);
+  }
+
+  test("up makes nothing twice", { timeout: LIMIT_MS }, async () => {
+    const whole = deployment();
+    await whole.up();
+    const wanted = state(whole);
+    for (const call of await calls()) {
+      const d = deployment(slow);
+      d.cloud.misbehaviour.crash = { call, moment: "after" };
+      await d.up();
+      const at = d.cloud.calls.find(({ number }) => number === call);
+      const where = `killed after call ${call} (${at?.service} ${at?.operation})`;
+      d.comeBack(1_000);
+      expect((await d.up()).error, where).toBeNull();
+      d.comeBack();
+      expect((await d.up()).stdout, where).toContain("nothing to do");
+      expect(state(d), where).toEqual(wanted);
+    }
+  });
+
+  test("an address, which no token names, is made twice at most and the second one released", async () => {
+    const d = deployment(slow);
+    const made = d.cloud.calls;
+    await d.up();
+    const { number } = made.find(({ operation }) => operation === "AllocateAddress")!;
+    const again = deployment(slow);
+    again.cloud.misbehaviour.crash = { call: number, moment: "after" };
+    await again.up();
+    again.comeBack(1_000);
+    expect((await again.up()).error).toBeNull();
+    again.comeBack();
+    expect((await again.up()).error).toBeNull();
+    expect(again.cloud.world.made.get("eipalloc")).toBe(4);
+    expect(again.cloud.ec2.addresses.all.size).toBe(3);
   });
 });

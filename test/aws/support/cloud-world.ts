@@ -27,7 +27,7 @@ export interface Pace {
   readonly seenMs: readonly [number, number];
 }
 
-export const USUAL_PACE: Pace = {
+const USUAL_PACE: Pace = {
   callMs: 40,
   startMs: 12_000,
   agentMs: 15_000,

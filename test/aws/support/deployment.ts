@@ -74,7 +74,7 @@ export class Deployment {
   }
 
   /** The program died a while ago: somebody types the line again. */
-  async comeBack(afterMs = 60_000): Promise<void> {
+  comeBack(afterMs = 60_000): void {
     this.cloud.restart();
     this.cloud.world.clock.pass(afterMs);
   }
@@ -97,7 +97,8 @@ export class Deployment {
       report: (url) => this.nodes.report(url),
       stop: new AbortController().signal,
     };
-    const ended = await command(tools).then(
+    const started = Promise.resolve().then(() => command(tools));
+    const ended = await started.then(
       (code) => ({ code, error: null }),
       (error: Error) => ({ code: null, error }),
     );

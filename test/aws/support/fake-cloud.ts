@@ -18,6 +18,11 @@ export interface PastCall extends Call {
   outcome: string;
 }
 
+/** What every answer of the SDK carries. */
+export interface Answered {
+  readonly $metadata: { readonly httpStatusCode: number; readonly requestId: string };
+}
+
 export interface CloudOptions {
   readonly region?: string;
   /** The letters of the region's zones. */
@@ -76,13 +81,8 @@ export class FakeCloud {
     return this.world.clock;
   }
 
-  /** The operations of a service that are modelled. */
-  operationsOf(service: ServiceName): string[] {
-    return Object.keys(this.#services[service]);
-  }
-
   /** The answer to a call, as the SDK shapes it, or what the SDK throws. */
-  async handle(service: ServiceName, operation: string, input: object): Promise<object> {
+  async handle(service: ServiceName, operation: string, input: object): Promise<Answered> {
     if (this.#hasDied) throw new ProgramDied();
     this.#run += 1;
     const call: PastCall = {
@@ -120,12 +120,17 @@ export class FakeCloud {
     this.misbehaviour.crash = null;
   }
 
+  /** The program of this run has been killed. */
+  get hasDied(): boolean {
+    return this.#hasDied;
+  }
+
   /** How many calls this run has made. */
   get callsOfRun(): number {
     return this.#run;
   }
 
-  #perform(call: Call): object {
+  #perform(call: Call): Answered {
     const found = this.#services[call.service][call.operation];
     if (found === undefined) throw new NotModelled(`${call.service} ${call.operation}`);
     checkInput(call.service, call.operation, found, call.input);

@@ -41,7 +41,7 @@ export class FakeNodes {
   readonly disks = new Map<string, string>();
   /** What each instance runs, and since when it runs that. */
   readonly installed = new Map<string, { sha256: string; since: number }>();
-  /** The most that were away at once, of those that had once been up. */
+  /** Nodes in the order in which they were given other bundles. */
   readonly installs: string[] = [];
 
   readonly #cloud: FakeCloud;
@@ -60,7 +60,9 @@ export class FakeNodes {
     if (node === undefined || node.told.clientPort !== asked.port) return silent("nobody listens there");
     if (!this.#lets(node.instance, this.operator, node.told.clientPort)) return silent("does not answer");
     if (node.problem !== null) return silent(node.problem);
-    const leader = this.#leader(nodes);
+    const leader = this.#leader(
+      nodes.filter(({ told }) => told.secretParameter === node.told.secretParameter),
+    );
     const status: ReportedStatus = {
       node: node.told.id,
       state: leader === node ? "Leader" : "Follower",

@@ -39,7 +39,7 @@ export function checkInput(
 }
 
 /** What a service answers where a required parameter is missing. */
-export function missing(service: ServiceName, key: string): Error {
+function missing(service: ServiceName, key: string): Error {
   if (service === "ec2") {
     return refusal(service, "MissingParameter", `The request must contain the parameter ${key}`);
   }
