@@ -110,9 +110,11 @@ function ec2Questions(
   const used = (USED[operation] ?? []).map((type) => ask(arn(type)));
   if (operation === "RunInstances") {
     const where = input.NetworkInterfaces === undefined ? ["subnet", "security-group"] : [];
+    const tagged = specifications.map(({ ResourceType }) => ResourceType);
+    const untagged = ["instance", "volume"].filter((type) => !tagged.includes(type));
     return [
       ...created,
-      ...["network-interface", ...where].map((type) => ask(arn(type))),
+      ...["network-interface", ...where, ...untagged].map((type) => ask(arn(type))),
       ask(`arn:aws:ec2:${region}::image/${input.ImageId}`, { "ec2:Owner": "amazon" }),
     ];
   }
