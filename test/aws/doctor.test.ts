@@ -335,7 +335,9 @@ describe("the doctor without credentials", () => {
     expect(stdout).toContain("arn:aws:ec2:REGION:ACCOUNT:");
     expect(stderr).toMatch(/^note: ACCOUNT and REGION are yours to fill in: no region is set/);
     expect(code).toBe(0);
-    expect((await examine({}, { openClients })).code).toBe(1);
+    const { code: failed, lines } = await examine({}, { openClients });
+    expect(failed).toBe(1);
+    expect(lines.get("region")?.verdict).toBe("FAILED");
   });
 });
 
