@@ -2,23 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { instancePolicy, operatorPolicy, trustPolicy } from "../../ec2-node/aws/policies.ts";
+import type { Context, Policy } from "./support/iam-judge.ts";
+import { isAllowed, many } from "./support/iam-judge.ts";
 
 const ACCOUNT = "123456789012";
 const REGION = "eu-west-1";
 const place = { account: ACCOUNT, region: REGION, partition: "aws" };
-
-interface Statement {
-  Sid: string;
-  Effect: string;
-  Action: string | string[];
-  Resource: string | string[];
-  Condition?: Record<string, Record<string, string | string[]>>;
-}
-
-interface Policy {
-  Version: string;
-  Statement: Statement[];
-}
 
 const operator: Policy = JSON.parse(operatorPolicy({ ...place, cluster: "demo" }));
 const instance: Policy = JSON.parse(
@@ -28,40 +17,6 @@ const instance: Policy = JSON.parse(
     secretParameter: "/raft-lite/demo/secret",
   }),
 );
-
-type Context = Record<string, string | string[]>;
-
-/** What IAM would say, for policies that only allow: some statement fits action, resource and conditions. */
-function isAllowed(policy: Policy, action: string, resource: string, context: Context = {}): boolean {
-  return policy.Statement.some(
-    (statement) =>
-      many(statement.Action).includes(action) &&
-      many(statement.Resource).some((pattern) => matches(pattern, resource)) &&
-      Object.entries(statement.Condition ?? {}).every(([operator, keys]) =>
-        Object.entries(keys).every(([key, wanted]) => holds(operator, many(wanted), context[key])),
-      ),
-  );
-}
-
-function holds(operator: string, wanted: string[], given: string | string[] | undefined): boolean {
-  switch (operator) {
-    case "StringEquals":
-      return typeof given === "string" && wanted.includes(given);
-    case "ForAllValues:StringEquals":
-      return many(given ?? []).every((one) => wanted.includes(one));
-    default:
-      throw new Error(`an operator that this test does not know: ${operator}`);
-  }
-}
-
-function matches(pattern: string, resource: string): boolean {
-  const literal = pattern.split("*").map((part) => part.replace(/[.\\$+^()|[\]{}]/g, "\\$&"));
-  return new RegExp(`^${literal.join(".*")}$`).test(resource);
-}
-
-function many(value: string | string[]): string[] {
-  return typeof value === "string" ? [value] : value;
-}
 
 const actionsOf = (policy: Policy) => new Set(policy.Statement.flatMap(({ Action }) => many(Action)));
 const ec2 = (type: string) => `arn:aws:ec2:${REGION}:${ACCOUNT}:${type}/x-1`;

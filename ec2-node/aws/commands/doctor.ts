@@ -1,3 +1,4 @@
+import { isUsageError } from "../../../shared/config/usage-error.ts";
 import { RaftLiteError } from "../../../shared/errors.ts";
 import { printable } from "../../../shared/printable.ts";
 import { Account } from "../account.ts";
@@ -70,7 +71,8 @@ async function identify(
     return { account, region };
   } catch (error) {
     if (!(error instanceof RaftLiteError)) throw error;
-    tell({ name: "credentials", verdict: "failed", text: error.message });
+    const name = error.code === "region-unknown" || isUsageError(error) ? "region" : "credentials";
+    tell({ name, verdict: "failed", text: error.message });
     return { account: null, region };
   }
 }
