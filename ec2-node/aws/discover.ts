@@ -33,7 +33,10 @@ import {
   PEER_PORT,
   REPLACED_TAG,
 } from "./names.ts";
+import { poll } from "./pace.ts";
 import { readRecord } from "./record.ts";
+
+const TAGS_WITHIN_MS = 30_000;
 
 /** Looks up by tag and by name what there is of the cluster. Reads only. Throws RaftLiteErrors of one line each. */
 export async function discover(account: Account): Promise<Found> {
@@ -50,18 +53,20 @@ export async function discover(account: Account): Promise<Found> {
       findAddresses(account),
       findInstances(account),
     ]);
+  // Where there is a record, a group without tags is most likely one of a moment ago, whose tags are not shown yet.
+  const shown = record === null || group.untagged.length === 0 ? group : await awaitTags(account, group);
   return {
     record,
     hasSecret,
     bucket,
     role: role.own,
     profile: profile.own,
-    group: group.own,
+    group: shown.own,
     interfaces,
     volumes,
     addresses,
     instances,
-    foreign: [...role.foreign, ...profile.foreign, ...group.foreign],
+    foreign: [...role.foreign, ...profile.foreign, ...shown.foreign],
   };
 }
 
@@ -148,7 +153,26 @@ async function findProfile(account: Account): Promise<Named<{ hasRole: boolean }
   return { own: { hasRole: Roles.some(({ RoleName }) => RoleName === role) }, foreign: [] };
 }
 
-async function findGroup(account: Account): Promise<Named<FoundGroup>> {
+interface NamedGroup extends Named<FoundGroup> {
+  /** Those of the foreign ones that nobody has put a tag on. */
+  readonly untagged: readonly string[];
+}
+
+/** Looks again until every group of the name has tags; the last look, when that takes too long. */
+async function awaitTags(account: Account, first: NamedGroup): Promise<NamedGroup> {
+  let last = first;
+  await poll(
+    account.pace,
+    async () => {
+      last = await findGroup(account);
+      return last.untagged.length === 0 ? true : undefined;
+    },
+    { withinMs: TAGS_WITHIN_MS },
+  );
+  return last;
+}
+
+async function findGroup(account: Account): Promise<NamedGroup> {
   const find = (filters: Filter[]): Promise<SecurityGroup[]> =>
     account.call("ec2:DescribeSecurityGroups", () =>
       collect(
@@ -161,11 +185,11 @@ async function findGroup(account: Account): Promise<Named<FoundGroup>> {
     find([{ Name: "group-name", Values: [account.names.group] }]),
   ]);
   const group = tagged[0];
+  const foreign = named.filter(({ Tags }) => !isOwn(account, Tags));
   return {
     own: group === undefined ? null : readGroup(group),
-    foreign: named
-      .filter(({ Tags }) => !isOwn(account, Tags))
-      .map(({ GroupId }) => `the security group ${account.names.group} (${GroupId})`),
+    foreign: foreign.map(({ GroupId }) => `the security group ${account.names.group} (${GroupId})`),
+    untagged: foreign.filter(({ Tags = [] }) => Tags.length === 0).map(({ GroupId = "" }) => GroupId),
   };
 }
 
@@ -178,7 +202,7 @@ export function readGroup({ GroupId = "", VpcId = "", IpPermissions = [] }: Secu
   };
 }
 
-async function findInterfaces(account: Account): Promise<FoundInterface[]> {
+export async function findInterfaces(account: Account): Promise<FoundInterface[]> {
   const found = await account.call("ec2:DescribeNetworkInterfaces", () =>
     collect(
       paginateDescribeNetworkInterfaces({ client: account.clients.ec2 }, { Filters: ownFilter(account) }),

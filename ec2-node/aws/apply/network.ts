@@ -1,3 +1,4 @@
+import type { SecurityGroup } from "@aws-sdk/client-ec2";
 import {
   AllocateAddressCommand,
   AssociateAddressCommand,
@@ -11,17 +12,20 @@ import {
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { RaftLiteError } from "../../../shared/errors.ts";
-import { isOwn, readGroup } from "../discover.ts";
+import { findInterfaces, isOwn, readGroup } from "../discover.ts";
 import { awsCode } from "../explain.ts";
 import type { Found, FoundInterface, PlacedNode } from "../model.ts";
 import type { NodeId } from "../names.ts";
 import { CLIENT_PORT, PEER_PORT } from "../names.ts";
+import { poll } from "../pace.ts";
 import { addressesOf, interfaceOf } from "../plan.ts";
 import type { OwnRule, StepOf } from "../steps.ts";
 import { createOnce } from "./create-once.ts";
 import { writeRecord } from "./identity.ts";
 import type { Work } from "./work.ts";
 import { tags } from "./work.ts";
+
+const SEEN_WITHIN_MS = 60_000;
 
 export async function createGroup(work: Work, { vpcId }: StepOf<"create-group">): Promise<void> {
   const { account } = work;
@@ -41,17 +45,7 @@ export async function createGroup(work: Work, { vpcId }: StepOf<"create-group">)
     work.found = { ...work.found, group: { id: made.GroupId, vpcId, rules: [] } };
     return;
   }
-  const { SecurityGroups = [] } = await account.call("ec2:DescribeSecurityGroups", () =>
-    ec2.send(
-      new DescribeSecurityGroupsCommand({
-        Filters: [
-          { Name: "group-name", Values: [group] },
-          { Name: "vpc-id", Values: [vpcId] },
-        ],
-      }),
-    ),
-  );
-  const [found] = SecurityGroups;
+  const found = await poll(account.pace, () => findTagged(work, vpcId), { withinMs: SEEN_WITHIN_MS });
   if (found === undefined || !isOwn(account, found.Tags)) {
     throw new RaftLiteError(
       "name-taken",
@@ -59,6 +53,21 @@ export async function createGroup(work: Work, { vpcId }: StepOf<"create-group">)
     );
   }
   work.found = { ...work.found, group: readGroup(found) };
+}
+
+/** The group that has the cluster's name, once it is shown with its tags: it may have been made a moment ago. */
+async function findTagged({ account }: Work, vpcId: string): Promise<SecurityGroup | undefined> {
+  const { SecurityGroups = [] } = await account.call("ec2:DescribeSecurityGroups", () =>
+    account.clients.ec2.send(
+      new DescribeSecurityGroupsCommand({
+        Filters: [
+          { Name: "group-name", Values: [account.names.group] },
+          { Name: "vpc-id", Values: [vpcId] },
+        ],
+      }),
+    ),
+  );
+  return SecurityGroups.find(({ Tags = [] }) => Tags.length > 0);
 }
 
 export async function openPort(work: Work, { rule }: StepOf<"open-port">): Promise<void> {
@@ -112,11 +121,37 @@ function permission(rule: OwnRule, groupId: string): object {
 }
 
 export async function createInterface(work: Work, { node }: StepOf<"create-interface">): Promise<void> {
+  const made = await makeInterface(work, node).catch((error: unknown) => waitForInterface(work, node, error));
+  work.found = { ...work.found, interfaces: [...work.found.interfaces, made] };
+}
+
+/**
+ * Somebody has the recorded address: the node's own interface, made by a run that died a moment ago and not shown yet.
+ * Throws `refused` where it is another's, or that was not the reason.
+ */
+async function waitForInterface(work: Work, node: NodeId, refused: unknown): Promise<FoundInterface> {
+  const { account } = work;
+  const { privateAddress } = placedNode(work.found, node);
+  const isInUse = refused instanceof RaftLiteError && awsCode(refused.cause) === "InvalidIPAddress.InUse";
+  if (!isInUse) throw refused;
+  const seen = await poll(
+    account.pace,
+    async () =>
+      (await findInterfaces(account)).find(
+        (one) => one.node === node && one.privateAddress === privateAddress,
+      ),
+    { withinMs: SEEN_WITHIN_MS },
+  );
+  if (seen === undefined) throw refused;
+  return seen;
+}
+
+async function makeInterface(work: Work, node: NodeId): Promise<FoundInterface> {
   const { account } = work;
   const { ec2 } = account.clients;
   const placed = placedNode(work.found, node);
   const group = requireGroup(work.found);
-  const made = await createOnce(work, {
+  return createOnce(work, {
     what: `the network interface of ${node}`,
     create: async (token) => {
       const reply = await account.call(
@@ -158,7 +193,6 @@ export async function createInterface(work: Work, { node }: StepOf<"create-inter
     action: "ec2:DescribeNetworkInterfaces",
     notFound: /^InvalidNetworkInterfaceID\.NotFound$/,
   });
-  work.found = { ...work.found, interfaces: [...work.found.interfaces, made] };
 }
 
 /** Notes the interface's address in the record, where a new interface of the node would take it from. */

@@ -110,6 +110,12 @@ export class CloudWorld {
     return { id: this.id(prefix), seenFrom, tags, staleTags: new Map(), tagsFrom: seenFrom + this.#delay() };
   }
 
+  /** One whose tags are a part of it, as IAM's are: they are seen when it is. */
+  entity(prefix: string, tags: Map<string, string>): Resource {
+    const resource = this.resource(prefix, tags);
+    return { ...resource, tagsFrom: resource.seenFrom };
+  }
+
   setTags(resource: Resource, tags: readonly Tag[]): void {
     resource.staleTags = new Map(this.tagsOf(resource));
     resource.tags = new Map([

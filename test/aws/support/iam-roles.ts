@@ -82,10 +82,7 @@ export class IamRoles {
           throw refusal("iam", "EntityAlreadyExistsException", `Role with name ${name} already exists.`, 409);
         }
         const role: Role = {
-          ...this.#world.resource(
-            "role",
-            new Map((input.Tags ?? []).map(({ Key, Value }) => [Key!, Value!])),
-          ),
+          ...this.#world.entity("role", new Map((input.Tags ?? []).map(({ Key, Value }) => [Key!, Value!]))),
           name,
           trust: input.AssumeRolePolicyDocument!,
           description: input.Description ?? "",

@@ -123,7 +123,7 @@ export class IamService {
         const tags = new Map((Tags ?? []).map(({ Key, Value }) => [Key!, Value!]));
         const knownFrom = this.#world.now + this.#world.pace.profileSeenMs;
         const made: Profile = {
-          ...this.#world.resource("profile", tags),
+          ...this.#world.entity("profile", tags),
           name: name!,
           role: null,
           knownFrom,
