@@ -2,9 +2,10 @@ import { printable } from "../../shared/printable.ts";
 import type { Terminal } from "../cli/live-view.ts";
 import { LiveView } from "../cli/live-view.ts";
 
-/** The part of a stream that is written to; `rows` and `writableLength` are a terminal's. */
+/** The part of a stream that is written to; `rows`, `columns` and `writableLength` are a terminal's. */
 export interface ProgressStream {
   readonly rows?: number;
+  readonly columns?: number;
   readonly writableLength?: number;
   write(text: string): unknown;
   on?(event: "error", listener: () => void): unknown;
@@ -130,9 +131,11 @@ export class Progress {
 
   #table(): string[] {
     const spinner = SPINNER[this.#frame % SPINNER.length]!;
+    // A line that the terminal wraps is two when it is to be drawn over.
+    const width = (this.#stream.columns || Number.POSITIVE_INFINITY) - TIME_WIDTH - 5;
     return this.#running.map((running) => {
       const time = this.#paint(this.#elapsed(running), "dim");
-      return `${time}  ${spinner} ${describe(running)}`;
+      return `${time}  ${spinner} ${cut(describe(running), width)}`;
     });
   }
 
@@ -154,6 +157,10 @@ const PLAIN = "\u001b[0m";
 
 function describe({ title, detail }: Running): string {
   return printable(detail === "" ? title : `${title} (${detail})`);
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
 /** `3.2 s`, `2 m 05 s`. */

@@ -13,9 +13,10 @@ afterEach(() => {
 });
 
 /** A progress display and what it wrote. Its clock is the fake timers'. */
-function display(out: Partial<ProgressOutput> & { rows?: number } = {}) {
+function display(out: Partial<ProgressOutput> & { rows?: number; columns?: number } = {}) {
   const written: string[] = [];
-  const stream = { rows: out.rows ?? 24, writableLength: 0, write: (text: string) => written.push(text) };
+  const { rows = 24, columns = 0 } = out;
+  const stream = { rows, columns, writableLength: 0, write: (text: string) => written.push(text) };
   const progress = new Progress({ stream, isTerminal: false, now: Date.now, ...out });
   return { progress, written, stream, text: () => written.join("") };
 }
@@ -117,6 +118,19 @@ describe("progress on a terminal", () => {
     await settled(second);
     progress.close();
     expect(screen(written)).toEqual(["    1.0 s  create A", "Half.", "    2.0 s  create B"]);
+  });
+
+  test("draws no line that the terminal would wrap, and leaves all of it standing", async () => {
+    const { progress, written } = display({ isTerminal: true, hasColors: false, columns: 40 });
+    const title = "wait for a leader and for all nodes, which takes a while";
+    const task = progress.task(title, () => sleep(500));
+    await vi.advanceTimersByTimeAsync(300);
+    const drawn = written.flatMap((text) => text.split("\n")).filter((line) => line.includes("wait for"));
+    expect(drawn.length).toBeGreaterThan(1);
+    for (const line of drawn) expect(line.replace(/^.*\u001b\[\w+/, "").length).toBeLessThan(40);
+    await settled(task);
+    expect(written.join("")).toContain(title);
+    progress.close();
   });
 
   test("loses no line when more tasks run than the terminal has rows", async () => {
