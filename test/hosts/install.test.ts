@@ -199,9 +199,12 @@ describe.skipIf(reason !== null)("a host", () => {
         output: expect.stringMatching(/is not the file with SHA-256 0{64}: nothing of it is used/),
       });
       const broken = await release("broken", () => "throw new Error('no program');");
-      const { code, output } = await host.run("sh", "-c", installLine(broken, "us-east-1"));
-      expect([code, output]).toEqual([1, expect.stringMatching(/does not run under .*: nothing is changed/)]);
-      expect([await version(), await answers()]).toEqual(["2.0.0", true]);
+      const process = await node.mainPid();
+      expect(await update(broken)).toEqual({
+        code: 1,
+        output: expect.stringMatching(/does not run under .*: nothing is changed\n$/),
+      });
+      expect([await node.mainPid(), await version(), await answers()]).toEqual([process, "2.0.0", true]);
     });
 
     test("gets the release before back when the new one runs but never answers", async () => {
