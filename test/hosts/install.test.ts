@@ -252,10 +252,11 @@ describe.skipIf(reason !== null)("a host", () => {
       explain();
       await host.insist("systemctl", "stop", "raft-lite");
       await host.insist("umount", "/var/lib/raft-lite");
-      await host.write("/etc/fstab", "");
+      host.write("/etc/fstab", "");
       await host.insist("systemctl", "daemon-reload");
+      await host.insist("install", "-d", "-m", "0700", "-o", "raft-lite", "/var/lib/raft-lite/node");
       expect((await host.run("systemctl", "start", "raft-lite")).code).not.toBe(0);
-      expect(await host.insist("ls", "-A", "/var/lib/raft-lite")).toBe("");
+      expect(await host.insist("ls", "-A", "/var/lib/raft-lite/node")).toBe("");
     });
   });
 });
