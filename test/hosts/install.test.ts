@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { loadBundle } from "../../ec2-node/aws/bundle/load-bundle.ts";
@@ -15,7 +15,7 @@ import type { Volume } from "./support/volume.ts";
 /** One machine's first start, its updates, and what may go wrong with either. */
 
 const reason = whyNoHosts();
-if (reason !== null) console.error(`skipped: this machine gives no hosts of their own: ${reason}`);
+if (reason !== null) writeSync(2, `skipped: this machine gives no hosts of their own: ${reason}\n`);
 
 describe.skipIf(reason !== null)("a host", () => {
   let stage: Stage;
