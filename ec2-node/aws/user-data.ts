@@ -3,7 +3,10 @@ import { RaftLiteError } from "../../shared/errors.ts";
 import type { NodeId } from "./names.ts";
 import { CLIENT_PORT, PEER_PORT } from "./names.ts";
 
-/** Of user data before it is encoded; EC2 takes no more. */
+/**
+ * Of user data before it is encoded; EC2 takes no more.
+ * @internal for tests
+ */
 export const USER_DATA_LIMIT_BYTES = 16_384;
 
 /** A bundle where instances find it. */

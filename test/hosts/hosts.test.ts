@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { Cluster } from "../process/support/cluster.ts";
 import { runLab } from "../process/support/lab-script.ts";
@@ -13,7 +14,7 @@ import type { Volume } from "./support/volume.ts";
  */
 
 const reason = whyNoHosts();
-if (reason !== null) console.error(`skipped: this machine gives no hosts of their own: ${reason}`);
+if (reason !== null) writeSync(2, `skipped: this machine gives no hosts of their own: ${reason}\n`);
 
 describe.skipIf(reason !== null)("three hosts", () => {
   let stage: Stage;

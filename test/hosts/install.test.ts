@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { loadBundle } from "../../ec2-node/aws/bundle/load-bundle.ts";
@@ -15,7 +15,7 @@ import type { Volume } from "./support/volume.ts";
 /** One machine's first start, its updates, and what may go wrong with either. */
 
 const reason = whyNoHosts();
-if (reason !== null) console.error(`skipped: this machine gives no hosts of their own: ${reason}`);
+if (reason !== null) writeSync(2, `skipped: this machine gives no hosts of their own: ${reason}\n`);
 
 describe.skipIf(reason !== null)("a host", () => {
   let stage: Stage;
@@ -199,9 +199,12 @@ describe.skipIf(reason !== null)("a host", () => {
         output: expect.stringMatching(/is not the file with SHA-256 0{64}: nothing of it is used/),
       });
       const broken = await release("broken", () => "throw new Error('no program');");
-      const { code, output } = await host.run("sh", "-c", installLine(broken, "us-east-1"));
-      expect([code, output]).toEqual([1, expect.stringMatching(/does not run under .*: nothing is changed/)]);
-      expect([await version(), await answers()]).toEqual(["2.0.0", true]);
+      const process = await node.mainPid();
+      expect(await update(broken)).toEqual({
+        code: 1,
+        output: expect.stringMatching(/does not run under .*: nothing is changed\n$/),
+      });
+      expect([await node.mainPid(), await version(), await answers()]).toEqual([process, "2.0.0", true]);
     });
 
     test("gets the release before back when the new one runs but never answers", async () => {
@@ -249,10 +252,11 @@ describe.skipIf(reason !== null)("a host", () => {
       explain();
       await host.insist("systemctl", "stop", "raft-lite");
       await host.insist("umount", "/var/lib/raft-lite");
-      await host.write("/etc/fstab", "");
+      host.write("/etc/fstab", "");
       await host.insist("systemctl", "daemon-reload");
+      await host.insist("install", "-d", "-m", "0700", "-o", "raft-lite", "/var/lib/raft-lite/node");
       expect((await host.run("systemctl", "start", "raft-lite")).code).not.toBe(0);
-      expect(await host.insist("ls", "-A", "/var/lib/raft-lite")).toBe("");
+      expect(await host.insist("ls", "-A", "/var/lib/raft-lite/node")).toBe("");
     });
   });
 });

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { packageVersion } from "../../cli/version.ts";
 
 /** What instances are given: one .tar.gz with the node's command line, and what installs it. */
@@ -30,7 +32,7 @@ const PREBUILT = new URL("raft-lite.tar.gz", import.meta.url);
 
 /** Named at run time alone: what builds is not shipped. */
 async function build(): Promise<Uint8Array> {
-  const script = new URL("../../../scripts/build-bundle.ts", import.meta.url);
+  const script = pathToFileURL(join(import.meta.dirname, "../../../scripts/build-bundle.ts"));
   const { buildBundle } = (await import(script.href)) as { buildBundle: () => Promise<Uint8Array> };
   return buildBundle();
 }
