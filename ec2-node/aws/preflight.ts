@@ -62,7 +62,13 @@ export async function tryLaunch(
 
 async function requireAddresses(account: Account, record: ClusterRecord, found: Found): Promise<void> {
   const needed = record.nodes.filter(({ id }) => addressesOf(found, id).address === null).length;
-  if (needed > 0) await checkAddresses(account, needed);
+  if (needed === 0) return;
+  try {
+    await checkAddresses(account, needed);
+  } catch (error) {
+    // Where nobody says how many there may be, the allocation will.
+    if (!(error instanceof RaftLiteError) || error.code === "quota-reached") throw error;
+  }
 }
 
 export interface AddressQuota {

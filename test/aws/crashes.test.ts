@@ -110,6 +110,96 @@ describe("killed at any call and run again, it ends in the same state", () => {
       (d) => d.update(),
     );
   });
+
+  test("update --rollback", { timeout: LIMIT_MS }, async () => {
+    await sweep(
+      async (d) => {
+        await d.up();
+        d.bundle = bundleOf("second");
+        await d.update();
+      },
+      (d) => d.update({ rollback: true }),
+    );
+  });
+
+  test("authorize", { timeout: LIMIT_MS }, async () => {
+    await sweep(
+      async (d) => {
+        await d.up();
+        d.nodes.operator = "192.0.2.9";
+      },
+      (d) => d.authorize(),
+    );
+  });
+});
+
+describe("killed at any call of one command, another one goes on from there", () => {
+  test("up, then destroy --delete-data: nothing is left", { timeout: LIMIT_MS }, async () => {
+    const whole = deployment();
+    await whole.up();
+    for (let call = 1; call <= whole.cloud.callsOfRun; call++) {
+      for (const moment of MOMENTS) {
+        const d = deployment();
+        d.cloud.misbehaviour.crash = { call, moment };
+        await d.up();
+        d.comeBack();
+        const where = `killed ${moment} call ${call}`;
+        expect(await d.destroy({ deleteData: true }), where).toMatchObject({ code: 0, error: null });
+        expect(shape(d.cloud), where).toEqual([]);
+      }
+    }
+  });
+
+  test("destroy, then up: the cluster is back, with its data", { timeout: LIMIT_MS }, async () => {
+    const whole = deployment();
+    await whole.up();
+    whole.comeBack();
+    await whole.destroy();
+    for (let call = 1; call <= whole.cloud.callsOfRun; call++) {
+      const d = deployment();
+      await d.up();
+      const disks = new Map(d.nodes.disks);
+      d.comeBack();
+      d.cloud.misbehaviour.crash = { call, moment: "after" };
+      await d.destroy();
+      d.comeBack();
+      const where = `killed after call ${call}`;
+      expect(await d.up(), where).toMatchObject({ code: 0, error: null });
+      expect(
+        d.nodes.nodes().map(({ problem }) => problem),
+        where,
+      ).toEqual([null, null, null]);
+      expect(d.nodes.disks, where).toEqual(disks);
+    }
+  });
+});
+
+describe("two at once, the second somewhat later", () => {
+  const LATER_MS = [0, 40, 100, 300, 700, 1_500, 3_000, 6_000, 15_000, 30_000];
+
+  test.each(LATER_MS)("up by %i ms: one cluster", async (ms) => {
+    const one = deployment();
+    await one.up();
+    const { made: _, ...wanted } = state(one);
+    const both = deployment();
+    // Both may allocate an address for the same node; the next run releases the second.
+    both.cloud.ec2.catalogue.maxElasticIps = 10;
+    const runs = await Promise.all([both.up(), both.cloud.clock.sleep(ms).then(() => both.up())]);
+    expect(runs.map(({ error }) => error)).toEqual([null, null]);
+    both.comeBack();
+    expect((await both.up()).error).toBeNull();
+    expect((await both.up()).stdout).toContain("nothing to do");
+    expect(state(both)).toMatchObject(wanted);
+  });
+
+  test.each(LATER_MS)("destroy by %i ms: nothing is left", async (ms) => {
+    const d = deployment();
+    await d.up();
+    const destroy = () => d.destroy({ deleteData: true });
+    const runs = await Promise.all([destroy(), d.cloud.clock.sleep(ms).then(destroy)]);
+    expect(runs.map(({ error }) => error)).toEqual([null, null]);
+    expect(shape(d.cloud)).toEqual([]);
+  });
 });
 
 describe("killed while what it made is not seen yet, and run again at once", () => {

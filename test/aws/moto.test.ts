@@ -51,6 +51,52 @@ describe.skipIf(WHY_NOT !== null)("real processes, killed at any request, agains
   });
 });
 
+describe.skipIf(WHY_NOT !== null)("what AWS answers on the wire", () => {
+  let moto: Moto;
+  beforeAll(async () => {
+    moto = await Moto.start();
+  });
+  afterAll(() => moto.stop());
+
+  const up = ["up", "--yes", "--wait", "0", "--client-cidr", "198.51.100.7/32"];
+  const isEc2 = (body: string): boolean => body.includes("Version=2016-11-15");
+
+  test("a refusal becomes one line on stderr, exit code 1, and no more", { timeout: LIMIT_MS }, async () => {
+    moto.tap.answer = (body) =>
+      body.includes("Action=AllocateAddress")
+        ? ec2Error(403, "UnauthorizedOperation", "You are not authorized")
+        : null;
+    const refused = await moto.run(...up);
+    expect(refused.ending?.code).toBe(1);
+    expect(refused.stderr.trim().split("\n")).toEqual([
+      expect.stringContaining("not permitted: ec2:AllocateAddress"),
+    ]);
+    expect(refused.stdout).toMatch(/\d+ of \d+ steps are done, and what they made is kept/);
+    moto.tap.answer = () => null;
+    expect((await moto.run("destroy", "--yes", "--delete-data")).ending?.code).toBe(0);
+    expect(await contents(moto.env.AWS_ENDPOINT_URL!)).toEqual([]);
+  });
+
+  test("a busy AWS is waited for", { timeout: LIMIT_MS }, async () => {
+    // Every third request, so that the SDK's own patience is not always enough.
+    moto.tap.answer = (body, request) =>
+      isEc2(body) && request % 3 === 0
+        ? ec2Error(503, "RequestLimitExceeded", "Request limit exceeded.")
+        : null;
+    const ended = await moto.run(...up);
+    expect(ended.ending?.code, ended.transcript()).toBe(0);
+    expect(await contents(moto.env.AWS_ENDPOINT_URL!)).toEqual(WHOLE);
+    moto.tap.answer = () => null;
+    expect((await moto.run("destroy", "--yes", "--delete-data")).ending?.code).toBe(0);
+    expect(await contents(moto.env.AWS_ENDPOINT_URL!)).toEqual([]);
+  });
+});
+
+function ec2Error(status: number, code: string, message: string): { status: number; body: string } {
+  const error = `<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+  return { status, body: `<Response><Errors>${error}</Errors><RequestID>r</RequestID></Response>` };
+}
+
 const OWN = "raft-lite-raft-lite";
 const WHOLE = [
   ...["A", "B", "C"].flatMap((id) => [

@@ -91,19 +91,20 @@ describe("whatever the weather, the same cluster comes about and goes away", () 
     const hasNothingToDo = ({ stdout }: Run): boolean => stdout.includes("nothing to do");
     await insist(d, random, () => d.up(), hasNothingToDo);
     d.comeBack();
-    expect(shape(d.cloud)).toEqual(WHOLE);
-    expect(untagged(d.cloud, CLUSTER_TAG, "raft-lite")).toEqual([]);
-    expect(ingress(d.cloud).map((rule) => rule.split(" ").slice(-2).join(" "))).toEqual([
-      expect.stringMatching(/^7000-7000 sg-/),
-      "8000-8000 198.51.100.7/32",
-    ]);
-    expect(d.nodes.nodes().map(({ told, problem }) => [told.id, problem])).toEqual(
-      expect.arrayContaining([
-        ["A", null],
-        ["B", null],
-        ["C", null],
-      ]),
+    expectWhole(d);
+    const node = random.pick(["A", "B", "C"]);
+    const before = placesOf(d);
+    await insist(
+      d,
+      random,
+      () => d.replace(node),
+      () => true,
     );
+    // A death while the last call was answered leaves nothing undone; a launch that died does.
+    await insist(d, random, () => d.up(), hasNothingToDo);
+    d.comeBack();
+    expectWhole(d);
+    expect(placesOf(d)).toEqual(before);
     const secret = d.cloud.ssm.parameters.get("/raft-lite/raft-lite/secret")?.value ?? "";
     expect(leaks(d.cloud, secret)).toEqual([]);
     await insist(
@@ -115,6 +116,28 @@ describe("whatever the weather, the same cluster comes about and goes away", () 
     expect(inventory(d.cloud)).toEqual([]);
   });
 });
+
+/** What a node keeps whatever happens to its instance. */
+function placesOf(d: Deployment): string[] {
+  return d.nodes
+    .nodes()
+    .map(({ instance, told }) => {
+      const address = d.cloud.ec2.interfaces.publicOf(instance.interfaceId)?.address;
+      return `${told.id} ${instance.interfaceId} ${address} ${told.volumeId}`;
+    })
+    .toSorted();
+}
+
+function expectWhole(d: Deployment): void {
+  expect(shape(d.cloud)).toEqual(WHOLE);
+  expect(untagged(d.cloud, CLUSTER_TAG, "raft-lite")).toEqual([]);
+  expect(ingress(d.cloud).map((rule) => rule.split(" ").slice(-2).join(" "))).toEqual([
+    expect.stringMatching(/^7000-7000 sg-/),
+    "8000-8000 198.51.100.7/32",
+  ]);
+  const nodes = d.nodes.nodes().map(({ told, problem }) => `${told.id} ${problem}`);
+  expect(nodes.toSorted()).toEqual(["A null", "B null", "C null"]);
+}
 
 const OWN = "raft-lite-raft-lite";
 const WHOLE = [

@@ -233,3 +233,30 @@ describe("up", () => {
     expect((await d.up({ cluster: "other" })).stdout).toContain("nothing to do");
   });
 });
+
+describe("up, where what stands in for AWS lacks something", () => {
+  test("it takes no notice of DryRun: what was made by a trial is taken away", async () => {
+    const d = onCloud();
+    d.cloud.misbehaviour.ignoresDryRun = true;
+    expect(await d.up()).toMatchObject({ code: 0, error: null });
+    d.comeBack();
+    expect(inventory(d.cloud).filter(({ kind }) => kind === "instance")).toHaveLength(3);
+    expect(inventory(d.cloud).filter(({ kind }) => kind === "interface")).toHaveLength(3);
+    expect(await d.destroy({ deleteData: true })).toMatchObject({ code: 0 });
+    expect(inventory(d.cloud)).toEqual([]);
+  });
+
+  test.each([
+    [400, "InvalidAction"],
+    [501, "InternalFailure"],
+    [403, "UnauthorizedOperation"],
+  ])("it does not tell quotas (%i %s): the allocation will", async (status, code) => {
+    const d = onCloud();
+    d.cloud.misbehaviour.refuse("ec2", "DescribeAccountAttributes", {
+      code,
+      message: "no such thing",
+      status,
+    });
+    expect(await d.up()).toMatchObject({ code: 0, error: null });
+  });
+});

@@ -66,6 +66,7 @@ export class CloudWorld {
   #happenings: Happening[] = [];
   readonly #tokens = new Map<string, { readonly id: string; readonly asked: string }>();
   #last = 0;
+  #due: number | null = null;
 
   constructor(options: { region: string; seed: number; pace: Partial<Pace> }) {
     this.region = options.region;
@@ -73,8 +74,9 @@ export class CloudWorld {
     this.pace = { ...USUAL_PACE, ...options.pace };
   }
 
+  /** While something happens late, because nobody looked, the time at which it was due. */
   get now(): number {
-    return this.clock.now();
+    return this.#due ?? this.clock.now();
   }
 
   iso(at: number): Date {
@@ -101,7 +103,9 @@ export class CloudWorld {
       const next = this.#happenings.toSorted((a, b) => a.at - b.at)[0];
       if (next === undefined || next.at > this.now) return;
       this.#happenings = this.#happenings.filter((other) => other !== next);
+      this.#due = next.at;
       next.happen();
+      this.#due = null;
     }
   }
 

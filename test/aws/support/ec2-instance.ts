@@ -15,7 +15,9 @@ export interface Launch {
   readonly type: string;
   readonly imageId: string;
   readonly token: string | null;
-  readonly interfaceId: string;
+  /** Null: one is made for it in the subnet, and goes with it. */
+  readonly interfaceId: string | null;
+  readonly subnetId: string | null;
   readonly keepsInterface: boolean;
   /** That the request insists on. */
   readonly zone: string | null;
@@ -32,6 +34,7 @@ export interface Launch {
 }
 
 export interface Instance extends Resource, Launch {
+  readonly interfaceId: string;
   readonly zone: string;
   readonly subnetId: string;
   readonly vpcId: string;

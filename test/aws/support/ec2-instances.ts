@@ -80,7 +80,10 @@ export class Instances {
 
   #launch(input: RunInstancesCommandInput): string {
     const launch = readLaunch(input, this.#world, this.#catalogue);
-    const network = this.#interfaces.get(launch.interfaceId);
+    const network =
+      launch.interfaceId === null
+        ? this.#interfaces.make({ SubnetId: launch.subnetId! })
+        : this.#interfaces.get(launch.interfaceId);
     if (network.attachment !== null) {
       throw refusal("ec2", "InvalidNetworkInterface.InUse", `Interface: [${network.id}] in use.`);
     }
@@ -114,6 +117,7 @@ export class Instances {
     const instance: Instance = {
       ...this.#world.resource("i", launch.instanceTags),
       ...launch,
+      interfaceId: network.id,
       zone: network.zone,
       subnetId: network.subnetId,
       vpcId: network.vpcId,

@@ -51,6 +51,29 @@ export class Interfaces {
     return this.#world.find(this.all, id, "eni", "InvalidNetworkInterfaceID");
   }
 
+  make(input: CreateNetworkInterfaceCommandInput): Interface {
+    const tags = this.#world
+      .tagsAsked(input.TagSpecifications, ["network-interface"])
+      .get("network-interface")!;
+    const subnet = this.#network.subnet(input.SubnetId!);
+    const groups = this.#network.groupsFor(input.Groups, subnet.vpcId);
+    const wished = input.PrivateIpAddress;
+    if (wished !== undefined) this.#checkFree(wished, subnet.prefix);
+    const made: Interface = {
+      ...this.#world.resource("eni", tags),
+      subnetId: subnet.id,
+      vpcId: subnet.vpcId,
+      zone: subnet.zone,
+      privateAddress: wished ?? this.#nextFree(subnet),
+      description: input.Description ?? "",
+      groups,
+      attachment: null,
+    };
+    this.all.set(made.id, made);
+    this.#ever.set(made.id, made);
+    return made;
+  }
+
   attach(found: Interface, instanceId: string, deleteOnTermination: boolean): void {
     found.attachment = {
       id: this.#world.id("eni-attach"),
@@ -155,28 +178,12 @@ export class Interfaces {
       ["SubnetId"],
       ["Description", "Groups", "PrivateIpAddress", "TagSpecifications", "ClientToken", "DryRun"],
       (input) => {
-        const id = this.#world.once("CreateNetworkInterface", input.ClientToken, input, () => {
-          const tags = this.#world
-            .tagsAsked(input.TagSpecifications, ["network-interface"])
-            .get("network-interface")!;
-          const subnet = this.#network.subnet(input.SubnetId!);
-          const groups = this.#network.groupsFor(input.Groups, subnet.vpcId);
-          const wished = input.PrivateIpAddress;
-          if (wished !== undefined) this.#checkFree(wished, subnet.prefix);
-          const made: Interface = {
-            ...this.#world.resource("eni", tags),
-            subnetId: subnet.id,
-            vpcId: subnet.vpcId,
-            zone: subnet.zone,
-            privateAddress: wished ?? this.#nextFree(subnet),
-            description: input.Description ?? "",
-            groups,
-            attachment: null,
-          };
-          this.all.set(made.id, made);
-          this.#ever.set(made.id, made);
-          return made.id;
-        });
+        const id = this.#world.once(
+          "CreateNetworkInterface",
+          input.ClientToken,
+          input,
+          () => this.make(input).id,
+        );
         // A token outlives what it made.
         const shown = this.describe(this.#ever.get(id)!);
         // A new one is "pending" in its own answer.

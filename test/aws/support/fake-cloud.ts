@@ -137,7 +137,8 @@ export class FakeCloud {
     this.misbehaviour.beforeEffect(call);
     this.world.settle();
     const output = this.#answer(call, () => {
-      if (call.input.DryRun !== true) return structuredClone(found.run(call.input as never));
+      if (call.input.DryRun !== true || this.misbehaviour.ignoresDryRun)
+        return structuredClone(found.run(call.input as never));
       const message = "Request would have succeeded, but DryRun flag is set.";
       throw refusal(call.service, "DryRunOperation", message, 412);
     });

@@ -24,6 +24,8 @@ export class Misbehaviour {
   throttled = 0;
   /** How likely a call is carried out and its answer is lost on the way. */
   unanswered = 0;
+  /** What stands in for AWS takes no notice of `DryRun`. */
+  ignoresDryRun = false;
   /** The program dies at this call of this run, before or after it takes effect. */
   crash: { readonly call: number; readonly moment: "before" | "after" } | null = null;
   /** `service:Operation` that the caller may not do. */

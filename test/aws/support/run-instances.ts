@@ -51,8 +51,15 @@ export function readLaunch(input: RunInstancesCommandInput, world: CloudWorld, c
   };
 }
 
-function readInterface(input: RunInstancesCommandInput): { interfaceId: string; keepsInterface: boolean } {
+type LaunchNetwork = Pick<Launch, "interfaceId" | "subnetId" | "keepsInterface">;
+
+function readInterface(input: RunInstancesCommandInput): LaunchNetwork {
   const networks = input.NetworkInterfaces ?? [];
+  if (networks.length === 0 && input.SubnetId !== undefined) {
+    if (input.SecurityGroupIds ?? input.SecurityGroups)
+      throw new NotModelled("groups of an interface made by a launch");
+    return { interfaceId: null, subnetId: input.SubnetId, keepsInterface: false };
+  }
   if (networks.length !== 1) throw new NotModelled("an instance without exactly one interface named");
   const [network] = networks;
   if (
@@ -95,7 +102,7 @@ function readInterface(input: RunInstancesCommandInput): { interfaceId: string; 
       "A network interface may not specify both a network interface ID and delete on termination",
     );
   }
-  return { interfaceId, keepsInterface: true };
+  return { interfaceId, subnetId: null, keepsInterface: true };
 }
 
 function readDevices(
