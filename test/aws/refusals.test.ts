@@ -139,7 +139,7 @@ const REFUSALS: readonly Refusal[] = [
       });
     },
     code: "instance-ended",
-    says: [/ended/, /run .*up.* again/],
+    says: [/ended \(.*Client error on launch\)/, /run .*up.* again/],
     leaves: [/./],
   },
 ];
