@@ -84,7 +84,7 @@ export function explain(error: unknown, context: ErrorContext): RaftLiteError {
   if (isDenied(error)) {
     return make(
       "not-permitted",
-      `not permitted: ${action}${context.subject === undefined ? "" : ` (${context.subject})`}: ` +
+      `not permitted: ${action}${alsoNeeded(error, action)}${context.subject === undefined ? "" : ` (${context.subject})`}: ` +
         "allow it to whoever the credentials belong to; `raft-lite ec2 doctor` prints a policy with all that is needed",
     );
   }
@@ -108,6 +108,13 @@ export function explain(error: unknown, context: ErrorContext): RaftLiteError {
     );
   }
   return make("aws-error", `${action} failed: ${code}${code === "" ? "" : ": "}${said}`);
+}
+
+/** A launch is refused for want of `iam:PassRole`, too: AWS says which it was. */
+function alsoNeeded(error: unknown, action: string): string {
+  const said = error instanceof Error ? error.message : "";
+  const needed = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)/.exec(said)?.[1] ?? action;
+  return needed === action ? "" : `, for want of ${needed}`;
 }
 
 function explainLimits(

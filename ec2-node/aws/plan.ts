@@ -42,6 +42,12 @@ export function planUp(wanted: Wanted, found: Found): Plan {
     if (rule.kind === "other")
       notes.push(`the security group has a rule that is not this program's: ${rule.text}`);
   }
+  for (const { id, node, state } of found.instances) {
+    if (state === "shutting-down" || (node !== null && instanceOf(found, node)?.id === id)) continue;
+    notes.push(
+      `the instance ${id} carries the cluster's tag and is no node's: take the tags off it, or \`raft-lite ec2 destroy\` ends it too`,
+    );
+  }
   for (const { id, instanceType, node } of found.instances) {
     if (node !== null && instanceType !== record.instanceType) {
       notes.push(
@@ -265,8 +271,13 @@ export function volumeOf(found: Found, node: NodeId): FoundVolume | null {
   );
 }
 
-/** The node's instance that lives, or is on its way out. */
+/**
+ * The node's instance that lives, or is on its way out. AWS's console copies tags to "more like this" one: of several it
+ * is the one on the node's interface, which no other can be on.
+ */
 export function instanceOf(found: Found, node: NodeId): FoundInstance | null {
   const own = found.instances.filter((one) => one.node === node);
-  return own.find(({ state }) => state !== "shutting-down") ?? own[0] ?? null;
+  const living = own.filter(({ state }) => state !== "shutting-down");
+  const attached = interfaceOf(found, node)?.instanceId;
+  return living.find(({ id }) => id === attached) ?? living[0] ?? own[0] ?? null;
 }
