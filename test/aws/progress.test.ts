@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ProgressOutput } from "../../ec2-node/aws/progress.ts";
 import { elapsedText, Progress } from "../../ec2-node/aws/progress.ts";
@@ -127,7 +128,7 @@ describe("progress on a terminal", () => {
     await vi.advanceTimersByTimeAsync(300);
     const drawn = written.flatMap((text) => text.split("\n")).filter((line) => line.includes("wait for"));
     expect(drawn.length).toBeGreaterThan(1);
-    for (const line of drawn) expect(line.replace(/^.*\u001b\[\w+/, "").length).toBeLessThan(40);
+    for (const line of drawn) expect(stripVTControlCharacters(line).trim().length).toBeLessThan(40);
     await settled(task);
     expect(written.join("")).toContain(title);
     progress.close();
