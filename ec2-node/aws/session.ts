@@ -58,7 +58,8 @@ export class Session {
       session = new Session(account, tools, options);
       return await command(session);
     } catch (error) {
-      if (options.json && !session?.#isDocumented && error instanceof RaftLiteError) {
+      const isDocumented = session === undefined ? !options.json : session.#isDocumented || !session.#json;
+      if (!isDocumented && error instanceof RaftLiteError) {
         const { code, message } = error;
         tools.stdout.write(`${JSON.stringify({ cluster: options.cluster, error: { code, message } })}\n`);
       }
