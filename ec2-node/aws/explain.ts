@@ -23,11 +23,13 @@ export function httpStatus(error: unknown): number {
 
 const THROTTLED =
   /^(RequestLimitExceeded|Throttling|ThrottlingException|ThrottledException|EC2ThrottledException|TooManyRequestsException|RequestThrottled|RequestThrottledException|SlowDown|PriorRequestNotComplete|BandwidthLimitExceeded)$/;
+/** Something else is being done to the same thing: S3 says so for a while of a bucket that was deleted. */
+const BUSY = /^(OperationAborted|TooManyUpdates|ConcurrentModification(Exception)?|ConcurrentTagAccess)$/;
 const FAILING = /^(InternalError|InternalFailure|InternalServerError|ServiceUnavailable|Unavailable)$/;
 
 /** AWS asks for patience: the same request is to be sent again later. */
 export function isThrottled(error: unknown): boolean {
-  return THROTTLED.test(awsCode(error));
+  return THROTTLED.test(awsCode(error)) || BUSY.test(awsCode(error));
 }
 
 /** AWS itself fails, for the moment perhaps. */
@@ -82,7 +84,7 @@ export function explain(error: unknown, context: ErrorContext): RaftLiteError {
   if (isDenied(error)) {
     return make(
       "not-permitted",
-      `not permitted: ${action}${context.subject === undefined ? "" : ` (${context.subject})`}: ` +
+      `not permitted: ${action}${alsoNeeded(error, action)}${context.subject === undefined ? "" : ` (${context.subject})`}: ` +
         "allow it to whoever the credentials belong to; `raft-lite ec2 doctor` prints a policy with all that is needed",
     );
   }
@@ -94,11 +96,11 @@ export function explain(error: unknown, context: ErrorContext): RaftLiteError {
   }
   const reason = UNREACHABLE[system] ?? UNREACHABLE[code];
   if (reason !== undefined) return make("aws-unreachable", `cannot reach AWS in ${region}: ${reason}`);
-  const known = explainLimits(code, context);
-  if (known !== undefined) return make(known.code, known.message);
   if (isThrottled(error)) {
     return make("aws-busy", `${action}: AWS is still too busy (${code}): run the same line again later`);
   }
+  const known = explainLimits(code, context);
+  if (known !== undefined) return make(known.code, known.message);
   if (isFailing(error)) {
     return make(
       "aws-failing",
@@ -106,6 +108,13 @@ export function explain(error: unknown, context: ErrorContext): RaftLiteError {
     );
   }
   return make("aws-error", `${action} failed: ${code}${code === "" ? "" : ": "}${said}`);
+}
+
+/** A launch is refused for want of `iam:PassRole`, too: AWS says which it was. */
+function alsoNeeded(error: unknown, action: string): string {
+  const said = error instanceof Error ? error.message : "";
+  const needed = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)/.exec(said)?.[1] ?? action;
+  return needed === action ? "" : `, for want of ${needed}`;
 }
 
 function explainLimits(

@@ -27,16 +27,26 @@ export interface Wanted {
 export function planUp(wanted: Wanted, found: Found): Plan {
   refuseForeign(found);
   const { record } = wanted;
-  const notes: string[] = [];
+  const lost = record.nodes.map(({ id }) => id).filter((id) => hasLostData(id, found));
+  const nodes = record.nodes.filter(({ id }) => !lost.includes(id));
   const steps: Step[] = [
     ...planIdentity(wanted, found),
     ...planGroup(wanted, found),
-    ...record.nodes.flatMap((node) => planPlace(record, node, found)),
-    ...record.nodes.flatMap((node) => planInstance(node, found)),
+    ...nodes.flatMap((node) => planPlace(record, node, found)),
+    ...nodes.flatMap((node) => planInstance(node, found)),
   ];
+  // The others may be what a majority needs: they are not to wait for one that does not come back.
+  if (steps.length === 0) for (const node of lost) refuseLostData(node, found);
+  const notes = [...lost.map(lostDataText), ...notesOnCredentials(found)];
   for (const rule of found.group?.rules ?? []) {
     if (rule.kind === "other")
       notes.push(`the security group has a rule that is not this program's: ${rule.text}`);
+  }
+  for (const { id, node, state } of found.instances) {
+    if (state === "shutting-down" || (node !== null && instanceOf(found, node)?.id === id)) continue;
+    notes.push(
+      `the instance ${id} carries the cluster's tag and is no node's: take the tags off it, or \`raft-lite ec2 destroy\` ends it too`,
+    );
   }
   for (const { id, instanceType, node } of found.instances) {
     if (node !== null && instanceType !== record.instanceType) {
@@ -45,7 +55,27 @@ export function planUp(wanted: Wanted, found: Found): Plan {
       );
     }
   }
-  return { steps, notes };
+  return { steps, notes, lost };
+}
+
+/** What AWS lets be made again under the same name, and is another thing all the same to instances that run. */
+function notesOnCredentials({ hasSecret, profile, instances }: Found): string[] {
+  const notes: string[] = [];
+  if (instances.length === 0) return notes;
+  if (!hasSecret) {
+    notes.push(
+      "the cluster's secret is gone, and a new one is made: a node takes it when it restarts, and those that have not do not hear it; " +
+        `restart all at once: aws ec2 reboot-instances --instance-ids ${instances.map(({ id }) => id).join(" ")}`,
+    );
+  }
+  if (profile === null) {
+    const nodes = instances.flatMap(({ node }) => node ?? []);
+    notes.push(
+      `the instance profile is gone, and a new one is made: ${nodes.join(", ")} still have the old one and may do nothing with it, ` +
+        "so give them new instances, one after the other: `raft-lite ec2 replace NODE`",
+    );
+  }
+  return notes;
 }
 
 function refuseForeign({ foreign }: Found): void {
@@ -114,21 +144,25 @@ function planPlace(record: ClusterRecord, placed: PlacedNode, found: Found): Ste
     steps.push({ kind: "release-address", allocationId: extra.allocationId, address: extra.address });
   }
   const volume = volumeOf(found, node);
-  if (volume === null) {
-    refuseLostData(node, found);
-    steps.push({ kind: "create-volume", node });
-  }
+  if (volume === null) steps.push({ kind: "create-volume", node });
   return steps;
 }
 
 /** A node that has run and comes back with an empty disk has forgotten what it promised: the cluster refuses it. */
-function refuseLostData(node: NodeId, found: Found): void {
-  if ((interfaceOf(found, node)?.generation ?? 0) === 0) return;
-  throw new RaftLiteError(
-    "data-volume-lost",
+function hasLostData(node: NodeId, found: Found): boolean {
+  return volumeOf(found, node) === null && (interfaceOf(found, node)?.generation ?? 0) > 0;
+}
+
+function lostDataText(node: NodeId): string {
+  return (
     `the data volume of ${node} is gone, and the cluster refuses a node that comes back without its data: ` +
-      `if you have a snapshot, make a volume of it in the node's zone with the tags of the others; otherwise the cluster goes on without ${node} as long as a majority lives`,
+    `if you have a snapshot, make a volume of it in the node's zone with the tags of the others; otherwise the cluster goes on without ${node} as long as a majority lives`
   );
+}
+
+/** Throws `data-volume-lost` for a node that has run, and whose volume is gone. */
+export function refuseLostData(node: NodeId, found: Found): void {
+  if (hasLostData(node, found)) throw new RaftLiteError("data-volume-lost", lostDataText(node));
 }
 
 function planInstance({ id: node }: PlacedNode, found: Found): Step[] {
@@ -237,8 +271,13 @@ export function volumeOf(found: Found, node: NodeId): FoundVolume | null {
   );
 }
 
-/** The node's instance that lives, or is on its way out. */
+/**
+ * The node's instance that lives, or is on its way out. AWS's console copies tags to "more like this" one: of several it
+ * is the one on the node's interface, which no other can be on.
+ */
 export function instanceOf(found: Found, node: NodeId): FoundInstance | null {
   const own = found.instances.filter((one) => one.node === node);
-  return own.find(({ state }) => state !== "shutting-down") ?? own[0] ?? null;
+  const living = own.filter(({ state }) => state !== "shutting-down");
+  const attached = interfaceOf(found, node)?.instanceId;
+  return living.find(({ id }) => id === attached) ?? living[0] ?? own[0] ?? null;
 }

@@ -16,7 +16,7 @@ export function readRecord(text: string, where: string): ClusterRecord {
     "record-unreadable",
     typeof format === "number" && format !== 1
       ? `the SSM parameter ${where} is of another version of raft-lite (format ${format}): use that one`
-      : `the SSM parameter ${where} is not a cluster's record: was it changed by hand? Put it back from its history in SSM, or choose another --name`,
+      : `the SSM parameter ${where} is not a cluster's record: was it changed by hand? Put it back from its history in SSM; or delete it, and \`raft-lite ec2 up\` and \`destroy\` go by the tags of what is there`,
   );
 }
 

@@ -29,6 +29,8 @@ export class Session {
   readonly tools: Tools;
   readonly progress: Progress;
   readonly #json: boolean;
+  /** There is one document, of the failure too. */
+  #isDocumented = false;
 
   private constructor(account: Account, tools: Tools, { json, quiet = false }: CommonOptions) {
     this.account = account;
@@ -49,13 +51,21 @@ export class Session {
     tools: Tools,
     command: (session: Session) => Promise<number>,
   ): Promise<number> {
-    const clients = await tools.openClients(options.region);
-    const account = await Account.open(clients, tools.pace, options.cluster);
-    const session = new Session(account, tools, options);
+    let session: Session | undefined;
     try {
+      const clients = await tools.openClients(options.region);
+      const account = await Account.open(clients, tools.pace, options.cluster);
+      session = new Session(account, tools, options);
       return await command(session);
+    } catch (error) {
+      const isDocumented = session === undefined ? !options.json : session.#isDocumented || !session.#json;
+      if (!isDocumented && error instanceof RaftLiteError) {
+        const { code, message } = error;
+        tools.stdout.write(`${JSON.stringify({ cluster: options.cluster, error: { code, message } })}\n`);
+      }
+      throw error;
     } finally {
-      session.progress.close();
+      session?.progress.close();
     }
   }
 
@@ -66,7 +76,9 @@ export class Session {
 
   /** What the command has come to, where a document is asked for. */
   document(value: unknown): void {
-    if (this.#json) this.tools.stdout.write(`${JSON.stringify(value)}\n`);
+    if (!this.#json) return;
+    this.tools.stdout.write(`${JSON.stringify(value)}\n`);
+    this.#isDocumented = true;
   }
 
   look(): Promise<Found> {

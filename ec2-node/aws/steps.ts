@@ -56,4 +56,6 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** What is not as it was asked for, and is left as it is; a line each. */
   readonly notes: readonly string[];
+  /** Nodes that do not come back, because their data is gone: nothing is done for them. */
+  readonly lost: readonly NodeId[];
 }

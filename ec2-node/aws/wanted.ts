@@ -75,14 +75,21 @@ export async function recordOfNew(
     zonesOffering(account, instanceType),
   ]);
   const placed = placeNodes({ nodes, subnets: network.subnets, offered, instanceType, kept });
-  const sizes = found.volumes.map(({ sizeGb }) => sizeGb);
+  const keptGb = Math.max(...found.volumes.map(({ sizeGb }) => sizeGb));
+  if (kept.size > 0 && wishes.dataGb !== undefined && wishes.dataGb !== keptGb) {
+    throw new RaftLiteError(
+      "data-volumes-kept",
+      `an earlier cluster of this name has left data volumes of ${keptGb} GB, which this one takes over: ` +
+        "leave --data-gb away, delete them with `raft-lite ec2 destroy --delete-data`, or choose another --name",
+    );
+  }
   return {
     format: 1,
     uid: randomBytes(6).toString("hex"),
     vpcId: network.vpcId,
     nodes: placed,
     instanceType,
-    dataGb: kept.size > 0 ? Math.max(...sizes) : (wishes.dataGb ?? DEFAULT_DATA_GB),
+    dataGb: kept.size > 0 ? keptGb : (wishes.dataGb ?? DEFAULT_DATA_GB),
     isPrivate: wishes.isPrivate ?? false,
     bundle,
     previousBundle: null,

@@ -29,6 +29,15 @@ describe("destroy", () => {
     expect(d.nodes.disks).toEqual(owners);
   });
 
+  test("kept volumes have their size: another one is refused, not forgotten", async () => {
+    const d = onCloud();
+    await d.up();
+    await d.destroy();
+    const { error } = await d.up({ wishes: { dataGb: 50 } });
+    expect(error?.message).toMatch(/has left data volumes of 10 GB.*leave --data-gb away/);
+    expect((await d.up({ wishes: { dataGb: 10 } })).code).toBe(0);
+  });
+
   test("kept volumes of some nodes only are refused: a node without its data would be refused by the others", async () => {
     const d = onCloud();
     await d.up();

@@ -242,6 +242,19 @@ describe("up", () => {
     expect(() => up(free)).toThrow(/2 data volumes carry the id B \(vol-twin, vol-B\)/);
   });
 
+  test("takes the instance on the node's interface for it, whatever copy carries its tags", () => {
+    const copy = { ...WHOLE.instances[1]!, id: "i-copy" };
+    const found = { ...WHOLE, instances: [copy, ...WHOLE.instances] };
+    expect(up(found)).toEqual([]);
+    expect(planUp({ record: RECORD, clientCidrs: null, rolePolicy: POLICY }, found).notes).toEqual([
+      "the instance i-copy carries the cluster's tag and is no node's: take the tags off it, or `raft-lite ec2 destroy` ends it too",
+    ]);
+    expect(planReplace("B", found)).toEqual([
+      { kind: "begin-replacement", node: "B", instanceId: "i-B" },
+      { kind: "terminate-instances", instances: [{ id: "i-B", node: "B" }] },
+    ]);
+  });
+
   test("tells of rules and instance types that are not as they should be, and leaves them", () => {
     const found: Found = {
       ...WHOLE,

@@ -139,7 +139,7 @@ const REFUSALS: readonly Refusal[] = [
       });
     },
     code: "instance-ended",
-    says: [/ended/, /run .*up.* again/],
+    says: [/ended \(.*Client error on launch\)/, /run .*up.* again/],
     leaves: [/./],
   },
 ];
@@ -194,6 +194,20 @@ const NEEDED = [
   "ec2:CreateTags",
   "ec2:AttachVolume",
 ];
+
+test("a launch that is refused for want of another permission: that one is named", async () => {
+  const d = onCloud();
+  const message =
+    "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/operator is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/x because no identity-based policy allows the iam:PassRole action. Encoded authorization failure message: AbC";
+  d.cloud.misbehaviour.refuse(
+    "ec2",
+    "RunInstances",
+    { code: "UnauthorizedOperation", message, status: 403 },
+    { when: ({ input }) => input.DryRun !== true },
+  );
+  const { error } = await d.up();
+  expect(error?.message).toMatch(/^not permitted: ec2:RunInstances, for want of iam:PassRole \(/);
+});
 
 describe("without one permission", () => {
   test.each(NEEDED)("%s: it is named, and with it the same line goes on to the end", async (action) => {

@@ -150,6 +150,21 @@ describe("up", () => {
     expect(stderr).toContain("instance of A");
   });
 
+  test("--json gives one document of a failure, too", async () => {
+    const d = onCloud();
+    d.nodes.broken.add("B");
+    const late = await d.up({ json: true, waitSeconds: 10 });
+    expect(late.error).not.toBeNull();
+    expect(JSON.parse(late.stdout)).toEqual({
+      cluster: "raft-lite",
+      error: { code: "not-ready", message: late.error?.message },
+    });
+    const refused = onCloud();
+    refused.cloud.misbehaviour.denied.add("ec2:DescribeVpcs");
+    const { stdout } = await refused.up({ json: true });
+    expect(JSON.parse(stdout)).toMatchObject({ cluster: "raft-lite", error: { code: "not-permitted" } });
+  });
+
   test("where a node does not come up: what its console says, all is kept, and later there is nothing to do", async () => {
     const d = onCloud();
     d.nodes.broken.add("B");

@@ -113,6 +113,24 @@ describe("update", () => {
     expect(installed(d)).toEqual(new Set([first]));
   });
 
+  test("without waiting for each node, the next one still waits until nobody is away", async () => {
+    const d = await running();
+    d.bundle = bundleOf("second");
+    expect(await d.update({ waitSeconds: 0 })).toMatchObject({ code: 0, error: null });
+    expect(d.nodes.installs).toEqual(["B", "C", "A"]);
+  });
+
+  test("goes no further while another node is away", async () => {
+    const d = await running();
+    d.bundle = bundleOf("second");
+    d.nodes.broken.add("C");
+    const { error } = await d.update();
+    expect(error?.message).toMatch(
+      /^stopped at B .*C nobody listens there, and never two nodes are to be down/,
+    );
+    expect(d.nodes.installs).toEqual([]);
+  });
+
   test("a replaced node gets the version that the others run", async () => {
     const d = await running();
     d.bundle = bundleOf("second");

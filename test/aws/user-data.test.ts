@@ -88,7 +88,7 @@ test("the last thing it does is to fetch the bundle, by its hash", () => {
   const words = [bundle.bucket, `bundles/${SHA256}.tar.gz`, SHA256, "ap-southeast-2"];
   const config = configOf(launchOf());
   expect(config.runcmd).toEqual([["/opt/raft-lite/boot", ...words]]);
-  expect(contentOf(config, "/opt/raft-lite/boot")).toMatch(/\nexec \/opt\/raft-lite\/fetch "\$@"\n$/);
+  expect(contentOf(config, "/opt/raft-lite/boot")).toMatch(/\n {2}until \/opt\/raft-lite\/fetch "\$@"; do\n/);
   expect(installLine(bundle, region)).toBe(`/opt/raft-lite/fetch ${words.join(" ")}`);
 });
 

@@ -94,6 +94,40 @@ describe.skipIf(reason !== null)("a host", () => {
       await host.powerOff();
     });
 
+    test("is gone on with at the next start where it was cut short, and left alone where it was not", async () => {
+      explain();
+      const volume = await stage.createVolume();
+      const host = await prepared(volume);
+      const agent = "amazon-ssm-agent.service";
+      host.write(`/etc/systemd/system/${agent}`, "[Service]\nExecStart=sleep infinity\n");
+      await host.insist("systemctl", "daemon-reload");
+      await host.insist("systemctl", "start", agent);
+      const agentPid = async () => host.insist("systemctl", "show", "--property=MainPID", agent);
+      const sleeping = await agentPid();
+      expect(await boot(host, volume, 1)).toMatchObject({ code: 1 });
+      expect(await agentPid()).toBe(sleeping);
+      await host.attach(volume);
+      // What the machine does when it comes up again.
+      expect(await host.insist("systemctl", "is-enabled", "raft-lite-boot")).toBe("enabled\n");
+      await host.insist("systemctl", "start", "raft-lite-boot");
+      await until(
+        "the node answers",
+        async () => (await host.run("curl", "-sf", "http://127.0.0.1:8000/status")).code === 0,
+      );
+      await until("it is done", async () =>
+        (await host.run("systemctl", "is-active", "raft-lite-boot")).output.startsWith("inactive"),
+      );
+      // Its role is known by now.
+      expect(await agentPid()).not.toBe(sleeping);
+      const { output: pid } = await host.run("systemctl", "show", "--property=MainPID", "raft-lite");
+      await host.insist("systemctl", "start", "raft-lite-boot");
+      expect(await host.insist("systemctl", "show", "--property=ConditionResult", "raft-lite-boot")).toBe(
+        "ConditionResult=no\n",
+      );
+      expect((await host.run("systemctl", "show", "--property=MainPID", "raft-lite")).output).toBe(pid);
+      await host.powerOff();
+    });
+
     test("goes on by itself once its role is known", async () => {
       explain();
       const volume = await stage.createVolume();

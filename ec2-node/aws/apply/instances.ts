@@ -7,6 +7,7 @@ import {
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { RaftLiteError } from "../../../shared/errors.ts";
+import { printable } from "../../../shared/printable.ts";
 import { findInstances } from "../discover.ts";
 import { awsCode } from "../explain.ts";
 import { findImage } from "../image.ts";
@@ -205,12 +206,13 @@ export async function waitForInstance(
       const found = await account.ask("ec2:DescribeInstances", /^InvalidInstanceID\.NotFound$/, () =>
         account.clients.ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] })),
       );
-      const name = found?.Reservations?.[0]?.Instances?.[0]?.State?.Name as InstanceState | undefined;
+      const instance = found?.Reservations?.[0]?.Instances?.[0];
+      const name = instance?.State?.Name as InstanceState | undefined;
       last = name ?? (wantsGone ? "terminated" : undefined);
       if (last === "terminated" && !wantsGone) {
         throw new RaftLiteError(
           "instance-ended",
-          `the instance ${id} was ended: run \`raft-lite ec2 up\` again`,
+          `the instance ${id} was ended (${printable(instance?.StateReason?.Message ?? "AWS gives no reason")}): run \`raft-lite ec2 up\` again`,
         );
       }
       return last !== undefined && states.includes(last) ? last : undefined;

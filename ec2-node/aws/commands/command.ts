@@ -11,7 +11,8 @@ export interface CommandOptions extends CommonOptions {
 
 /** `raft-lite ec2 command "SET x=5"`: one command to the cluster, by the leader or any node that answers. */
 export function command(options: CommandOptions, tools: Tools): Promise<number> {
-  return Session.run({ ...options, quiet: true }, tools, async (session) => {
+  // The document is the node's own answer.
+  return Session.run({ ...options, json: false, quiet: true }, tools, async (session) => {
     const { found, record } = await session.existing();
     const { nodes, view } = await session.progress.task("ask the nodes", () =>
       askCluster(record, found, tools),

@@ -16,7 +16,8 @@ export interface LogsOptions extends CommonOptions {
   readonly lines: number;
 }
 
-const SERVICE = "raft-lite.service";
+/** The node, and what installs it: by cloud-init, or after a restart in the middle of that. */
+const UNITS = "-u raft-lite.service -u raft-lite-boot.service -u cloud-final.service";
 const READ_WITHIN_SECONDS = 30;
 const ASK_AGAIN_MS = 3_000;
 /** Systems Manager gives 24,000 characters: the newest, and the cursor behind them, must be among them. */
@@ -68,7 +69,7 @@ async function readJournal(
   const from = cursor === null ? `-n ${lines}` : `--after-cursor='${cursor}'`;
   const result = await runRemotely(session.account, instanceId, {
     lines: [
-      `journalctl -u ${SERVICE} --no-pager --no-hostname -o short-iso --show-cursor ${from} | tail -c ${LONGEST_ANSWER}`,
+      `journalctl ${UNITS} --no-pager --no-hostname -o short-iso --show-cursor ${from} | tail -c ${LONGEST_ANSWER}`,
     ],
     comment: "raft-lite logs",
     withinSeconds: READ_WITHIN_SECONDS,

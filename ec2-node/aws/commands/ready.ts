@@ -1,3 +1,4 @@
+import type { GetConsoleOutputCommandOutput } from "@aws-sdk/client-ec2";
 import { GetConsoleOutputCommand } from "@aws-sdk/client-ec2";
 import { RaftLiteError } from "../../../shared/errors.ts";
 import { printable } from "../../../shared/printable.ts";
@@ -67,7 +68,7 @@ export async function awaitHealth(
     outcome.health.nodes.find(({ id, status }) => ids.includes(id) && status === null)?.id ?? ids[0];
   const instance = failing === undefined ? null : instanceOf(found, failing);
   if (failing !== undefined && instance !== null) {
-    session.say(`The last lines of ${failing}'s console (${instance.id}), which is minutes behind:`);
+    session.say(`The last lines of ${failing}'s console (${instance.id}):`);
     for (const line of await consoleTail(session.account, instance.id)) session.say(`    ${line}`);
   }
   throw new RaftLiteError(
@@ -77,11 +78,19 @@ export async function awaitHealth(
   );
 }
 
+/** As it is now, which only machines of the Nitro kind tell; of others, as it was some time after their start. */
+async function readConsole(account: Account, instanceId: string): Promise<string> {
+  const read = (Latest: boolean): Promise<GetConsoleOutputCommandOutput | undefined> =>
+    account.ask("ec2:GetConsoleOutput", /^UnsupportedOperation$/, () =>
+      account.clients.ec2.send(new GetConsoleOutputCommand({ InstanceId: instanceId, Latest })),
+    );
+  const output = (await read(true)) ?? (await read(false));
+  return output?.Output ?? "";
+}
+
 async function consoleTail(account: Account, instanceId: string): Promise<string[]> {
   try {
-    const { Output = "" } = await account.call("ec2:GetConsoleOutput", () =>
-      account.clients.ec2.send(new GetConsoleOutputCommand({ InstanceId: instanceId })),
-    );
+    const Output = await readConsole(account, instanceId);
     const text = Buffer.from(Output, "base64").toString("utf8");
     const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
     return lines.length === 0 ? ["(nothing yet)"] : lines.slice(-CONSOLE_LINES).map(printable);

@@ -6,7 +6,7 @@ import { askCluster, isCaughtUp } from "../health.ts";
 import type { ClusterRecord, Found } from "../model.ts";
 import type { NodeId } from "../names.ts";
 import { architectureOf, zonesOffering } from "../network.ts";
-import { instanceOf, planReplace, planUp } from "../plan.ts";
+import { instanceOf, planReplace, planUp, refuseLostData } from "../plan.ts";
 import { preflight } from "../preflight.ts";
 import type { CommonOptions } from "../session.ts";
 import { Session } from "../session.ts";
@@ -32,6 +32,7 @@ export function replace(options: ReplaceOptions, tools: Tools): Promise<number> 
     const record = await withInstanceType(session, before, node, options.instanceType);
     const health = await session.progress.task("ask the nodes", () => askCluster(before, found, tools));
     judgeOthers(session, health, node, options.force);
+    refuseLostData(node, found);
     const { rolePolicy } = session.workOn(found);
     const wanted = { record, clientCidrs: null, rolePolicy };
     // What the others lack is for `up`.

@@ -4,7 +4,7 @@ import { isOpenToAll, readCidrs } from "../client-cidr.ts";
 import { discover } from "../discover.ts";
 import { ROOT_GB } from "../image.ts";
 import type { ClusterRecord, Found } from "../model.ts";
-import { planUp } from "../plan.ts";
+import { planUp, refuseLostData } from "../plan.ts";
 import { preflight } from "../preflight.ts";
 import { costLines, estimateCost } from "../prices.ts";
 import type { CommonOptions } from "../session.ts";
@@ -139,7 +139,7 @@ function summary({ account }: Session, plan: Plan): object {
 function nothingToDo(session: Session, record: ClusterRecord, found: Found): number {
   for (const line of nodeLines(record, found)) session.say(line);
   session.document({
-    ...summary(session, { steps: [], notes: [] }),
+    ...summary(session, { steps: [], notes: [], lost: [] }),
     nodes: describeNodes(record, found),
   });
   session.say("nothing to do");
@@ -153,7 +153,7 @@ async function finish(session: Session, options: UpOptions, plan: Plan, found: F
       "record-missing",
       "the cluster's record has gone meanwhile: somebody destroys it",
     );
-  const ids = record.nodes.map(({ id }) => id);
+  const ids = record.nodes.map(({ id }) => id).filter((id) => !plan.lost.includes(id));
   for (const line of nodeLines(record, found)) session.say(line);
   const ready = await awaitHealth(session, record, found, ids, options.waitSeconds);
   const [first] = describeNodes(record, found);
@@ -165,5 +165,6 @@ async function finish(session: Session, options: UpOptions, plan: Plan, found: F
       : `\`${session.commandLine("status")}\` shows how it goes on, \`${session.commandLine("destroy")}\` takes it away.`,
   );
   session.document({ ...summary(session, plan), ready, nodes: describeNodes(record, found) });
+  for (const node of plan.lost) refuseLostData(node, found);
   return 0;
 }

@@ -2,11 +2,12 @@ import { RaftLiteError } from "../../../shared/errors.ts";
 import { printable } from "../../../shared/printable.ts";
 import { setTag } from "../apply/instances.ts";
 import type { Work } from "../apply/work.ts";
-import type { ClusterHealth } from "../health.ts";
+import type { ClusterHealth, NodeHealth } from "../health.ts";
 import { askCluster, isCaughtUp } from "../health.ts";
 import type { BundleName, ClusterRecord, Found, FoundInstance } from "../model.ts";
 import type { NodeId } from "../names.ts";
 import { BUNDLE_TAG, bundleKey } from "../names.ts";
+import { poll } from "../pace.ts";
 import { instanceOf } from "../plan.ts";
 import { runRemotely } from "../remote.ts";
 import type { CommonOptions } from "../session.ts";
@@ -26,6 +27,8 @@ export interface UpdateOptions extends CommonOptions {
 
 /** Node from the distribution may have to be installed. */
 const INSTALL_WITHIN_SECONDS = 300;
+/** The node before may be only just back, where nobody waited for it. */
+const OTHERS_WITHIN_MS = 30_000;
 
 /** `raft-lite ec2 update`: the nodes get this version one after the other, the leader last. Stops at the first failure. */
 export function update(options: UpdateOptions, tools: Tools): Promise<number> {
@@ -121,11 +124,11 @@ async function updateNode(
   id: NodeId,
   waitSeconds: number,
 ): Promise<void> {
-  const { tools, progress } = session;
+  const { progress } = session;
   const instance = instanceOf(work.found, id) as FoundInstance;
   await progress.task(`~ ${wanted.bundle.version} on ${id}`, async (note) => {
     note("ask the others");
-    requireOthers(await askCluster(wanted, work.found, tools), id);
+    await requireOthers(session, wanted, work.found, id);
     note("install");
     await install(session, instance.id, wanted.bundle);
     await setTag(work, instance.id, BUNDLE_TAG, wanted.bundle.sha256);
@@ -134,10 +137,24 @@ async function updateNode(
 }
 
 /** Never two down: whoever is to be stopped must be one that the others can do without. */
-function requireOthers({ nodes }: ClusterHealth, id: NodeId): void {
-  if (nodes.every(({ status }) => status === null)) return;
-  const behind = nodes.filter((other) => other.id !== id && !isCaughtUp(other));
-  if (behind.length === 0) return;
+async function requireOthers(
+  { tools }: Session,
+  record: ClusterRecord,
+  found: Found,
+  id: NodeId,
+): Promise<void> {
+  let behind: readonly NodeHealth[] = [];
+  const areReady = await poll(
+    tools.pace,
+    async () => {
+      const { nodes } = await askCluster(record, found, tools);
+      const isBlind = nodes.every(({ status }) => status === null);
+      behind = isBlind ? [] : nodes.filter((other) => other.id !== id && !isCaughtUp(other));
+      return behind.length === 0 || undefined;
+    },
+    { withinMs: OTHERS_WITHIN_MS },
+  );
+  if (areReady) return;
   throw new RaftLiteError(
     "others-not-ready",
     `${behind.map((other) => `${other.id} ${other.reason || "is behind"}`).join(", ")}, and never two nodes are to be down`,
