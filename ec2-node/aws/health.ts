@@ -1,10 +1,12 @@
 import type { ClusterView } from "../cli/cluster-view.ts";
 import { judgeCluster } from "../cli/cluster-view.ts";
 import type { NodeReport, ReportedStatus } from "../cli/node-report.ts";
+import type { Account } from "./account.ts";
 import type { ClusterRecord, Found } from "./model.ts";
 import type { NodeId } from "./names.ts";
 import { CLIENT_PORT } from "./names.ts";
-import { addressesOf, interfaceOf } from "./plan.ts";
+import { addressesOf, instanceOf, interfaceOf } from "./plan.ts";
+import { reportThroughInstance } from "./remote-report.ts";
 import type { Tools } from "./tools.ts";
 
 /** Entries behind the leader that a node may be and count as caught up: a cluster at work is never still. */
@@ -36,12 +38,16 @@ export function urlOf(record: ClusterRecord, found: Found, id: NodeId): string |
 }
 
 /** Asks all nodes at once. */
-export async function askCluster(record: ClusterRecord, found: Found, tools: Tools): Promise<ClusterHealth> {
+export async function askCluster(
+  account: Account,
+  record: ClusterRecord,
+  found: Found,
+  tools: Tools,
+): Promise<ClusterHealth> {
   const reports = await Promise.all(
     record.nodes.map(async ({ id }) => {
       const url = urlOf(record, found, id);
-      const report: NodeReport =
-        url === null ? { url: "", status: null, reason: "has no address" } : await tools.report(url);
+      const report = await askNode(account, record, found, tools, id, url);
       return { id, url, report };
     }),
   );
@@ -55,6 +61,22 @@ export async function askCluster(record: ClusterRecord, found: Found, tools: Too
     return { id, url, status, reason: status.problem ?? "", lag: lagOf(status, view.leader) };
   });
   return { nodes, view };
+}
+
+async function askNode(
+  account: Account,
+  record: ClusterRecord,
+  found: Found,
+  tools: Tools,
+  id: NodeId,
+  url: string | null,
+): Promise<NodeReport> {
+  if (url === null) return { url: "", status: null, reason: "has no address" };
+  const report = await tools.report(url);
+  const instance = instanceOf(found, id);
+  // Whoever is not in the same network can still ask by way of AWS.
+  if (report.status !== null || !record.isPrivate || instance?.state !== "running") return report;
+  return reportThroughInstance(account, instance.id, url);
 }
 
 function lagOf(status: ReportedStatus, leader: ReportedStatus | null): number | null {
@@ -90,6 +112,7 @@ function missing({ nodes, view }: ClusterHealth, ids: readonly NodeId[]): string
  * case. `note` is told what is missing.
  */
 export async function waitForHealth(
+  account: Account,
   record: ClusterRecord,
   found: Found,
   tools: Tools,
@@ -97,7 +120,7 @@ export async function waitForHealth(
 ): Promise<{ health: ClusterHealth; missing: string }> {
   const deadline = tools.pace.now() + wait.withinMs;
   for (;;) {
-    const health = await askCluster(record, found, tools);
+    const health = await askCluster(account, record, found, tools);
     const lacking = missing(health, wait.ids);
     const leftMs = deadline - tools.pace.now();
     if (lacking === "" || leftMs <= 0) return { health, missing: lacking };

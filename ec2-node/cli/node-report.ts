@@ -49,10 +49,7 @@ export async function reportOf(url: string, token: string | null, timeoutMs: num
   }
 }
 
-/**
- * null when `body` is not a node's status: something else may be listening at that port.
- * @internal for tests
- */
+/** null when `body` is not a node's status: something else may be listening at that port. */
 export function readStatus(body: unknown): ReportedStatus | null {
   const status = members(body);
   const raft = members(status.raft);

@@ -114,6 +114,18 @@ describe("up", () => {
     expect(inventory(d.cloud)).toEqual([]);
   });
 
+  test("without public addresses from outside, asking the nodes by way of Systems Manager", async () => {
+    const d = onCloud();
+    expect(await d.up({ wishes: { isPrivate: true } })).toMatchObject({ code: 0, error: null });
+    const { code, stdout } = await d.status();
+    expect(code).toBe(0);
+    expect(stdout).toContain("3 of 3 nodes follow");
+    d.nodes.broken.add("B");
+    expect((await d.status()).stdout).toContain(
+      "B: no answer: its node does not answer on the instance either",
+    );
+  });
+
   test("in a region that a bucket must be told of, and on the other processor", async () => {
     const d = onCloud({ region: "eu-central-1" });
     expect((await d.up({ wishes: { instanceType: "t4g.small" } })).code).toBe(0);

@@ -15,7 +15,7 @@ export function command(options: CommandOptions, tools: Tools): Promise<number> 
   return Session.run({ ...options, json: false, quiet: true }, tools, async (session) => {
     const { found, record } = await session.existing();
     const { nodes, view } = await session.progress.task("ask the nodes", () =>
-      askCluster(record, found, tools),
+      askCluster(session.account, record, found, tools),
     );
     const answering = nodes.filter(({ status }) => status !== null);
     const chosen = answering.find(({ id }) => id === view.leader?.node) ?? answering[0];

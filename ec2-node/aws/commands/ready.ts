@@ -55,7 +55,7 @@ export async function awaitHealth(
   if (waitSeconds === 0) return null;
   const title = ids.length === 1 ? `wait for ${ids[0]}` : "wait for a leader and for all nodes";
   const outcome = await session.progress.task(title, async (note) => {
-    const result = await waitForHealth(record, found, session.tools, {
+    const result = await waitForHealth(session.account, record, found, session.tools, {
       ids,
       withinMs: waitSeconds * 1000,
       note,

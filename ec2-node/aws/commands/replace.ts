@@ -30,7 +30,9 @@ export function replace(options: ReplaceOptions, tools: Tools): Promise<number> 
     const { found, record: before } = await session.existing();
     const node = requireNode(options.node, before);
     const record = await withInstanceType(session, before, node, options.instanceType);
-    const health = await session.progress.task("ask the nodes", () => askCluster(before, found, tools));
+    const health = await session.progress.task("ask the nodes", () =>
+      askCluster(session.account, before, found, tools),
+    );
     judgeOthers(session, health, node, options.force);
     refuseLostData(node, found);
     const { rolePolicy } = session.workOn(found);

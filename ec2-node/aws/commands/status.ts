@@ -14,7 +14,9 @@ import type { Tools } from "../tools.ts";
 export function status(options: CommonOptions, tools: Tools): Promise<number> {
   return Session.run(options, tools, async (session) => {
     const { found, record } = await session.existing();
-    const health = await session.progress.task("ask the nodes", () => askCluster(record, found, tools));
+    const health = await session.progress.task("ask the nodes", () =>
+      askCluster(session.account, record, found, tools),
+    );
     const now = tools.wallTime();
     const rows = health.nodes.map((node) => describe(node, record, found, now));
     for (const line of table(rows)) session.say(line);

@@ -44,7 +44,9 @@ export function update(options: UpdateOptions, tools: Tools): Promise<number> {
       session.document({ cluster: session.account.cluster, bundle: wanted.bundle, updated: [] });
       return 0;
     }
-    const health = await session.progress.task("ask the nodes", () => askCluster(record, found, tools));
+    const health = await session.progress.task("ask the nodes", () =>
+      askCluster(session.account, record, found, tools),
+    );
     const order = leaderLast(outdated, health);
     requireInstances(order, found);
     session.say(
@@ -138,7 +140,7 @@ async function updateNode(
 
 /** Never two down: whoever is to be stopped must be one that the others can do without. */
 async function requireOthers(
-  { tools }: Session,
+  { account, tools }: Session,
   record: ClusterRecord,
   found: Found,
   id: NodeId,
@@ -147,7 +149,7 @@ async function requireOthers(
   const areReady = await poll(
     tools.pace,
     async () => {
-      const { nodes } = await askCluster(record, found, tools);
+      const { nodes } = await askCluster(account, record, found, tools);
       const isBlind = nodes.every(({ status }) => status === null);
       behind = isBlind ? [] : nodes.filter((other) => other.id !== id && !isCaughtUp(other));
       return behind.length === 0 || undefined;

@@ -58,8 +58,15 @@ export class FakeNodes {
     const node = nodes.find(({ instance }) => this.#addressesOf(instance).includes(asked.hostname));
     const silent = (reason: string): Promise<NodeReport> => Promise.resolve({ url, status: null, reason });
     if (node === undefined || node.told.clientPort !== asked.port) return silent("nobody listens there");
+    const isOutside = !this.operator.startsWith("172.31.");
+    if (isOutside && asked.hostname === this.#privateOf(node.instance)) return silent("does not answer");
     if (!this.#lets(node.instance, this.operator, node.told.clientPort)) return silent("does not answer");
     if (node.problem !== null) return silent(node.problem);
+    const { status, healthy } = this.#statusOf(node, nodes);
+    return Promise.resolve({ url, status, healthy });
+  }
+
+  #statusOf(node: Node, nodes: readonly Node[]): { status: ReportedStatus; healthy: boolean } {
     const leader = this.#leader(
       nodes.filter(({ told }) => told.secretParameter === node.told.secretParameter),
     );
@@ -76,7 +83,19 @@ export class FakeNodes {
       quiet: false,
       problem: null,
     };
-    return Promise.resolve({ url, status, healthy: leader !== undefined });
+    return { status, healthy: leader !== undefined };
+  }
+
+  /** As curl prints it that asks the node on its own instance. */
+  #answers(instance: Instance): CommandOutcome {
+    const nodes = this.nodes();
+    const node = nodes.find((one) => one.instance === instance);
+    if (node === undefined || node.problem !== null) return { exitCode: 0, stdout: "\n000", stderr: "" };
+    const { status, healthy } = this.#statusOf(node, nodes);
+    const { logLength, lastIndex, clusterSize, peers, quiet, problem, ...shown } = status;
+    const raft = { lastIndex, clusterSize, peers, quiet, problem };
+    const body = JSON.stringify({ ...shown, log: [], logStart: logLength, raft });
+    return { exitCode: 0, stdout: `${body}\n${healthy ? 200 : 503}`, stderr: "" };
   }
 
   /** Everything that lives, with what keeps it from being of use. */
@@ -183,6 +202,7 @@ export class FakeNodes {
     if (program === "journalctl") {
       return { exitCode: 0, stdout: `a line of ${instance.id}\n-- cursor: s=1;i=2\n`, stderr: "" };
     }
+    if (program === "curl") return this.#answers(instance);
     if (program !== "/opt/raft-lite/fetch")
       return { exitCode: 127, stdout: "", stderr: `${program}: not found` };
     const running = this.#install(instance, { bucket, key, sha256 }, RESTART_MS);
