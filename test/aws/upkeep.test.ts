@@ -113,6 +113,19 @@ describe("update", () => {
     expect(installed(d)).toEqual(new Set([first]));
   });
 
+  test("after one that stopped at its first node, the next one goes back to what the others ran", async () => {
+    const d = await running();
+    const first = d.bundle.sha256;
+    d.bundle = bundleOf("second");
+    d.nodes.brokenBundle = d.bundle.sha256;
+    expect((await d.update({ waitSeconds: 60 })).error).not.toBeNull();
+    d.bundle = bundleOf("third");
+    // The one that is down is the first to be mended.
+    expect(await d.update()).toMatchObject({ code: 0, error: null });
+    expect(await d.update({ rollback: true })).toMatchObject({ code: 0, error: null });
+    expect(installed(d)).toEqual(new Set([first]));
+  });
+
   test("without waiting for each node, the next one still waits until nobody is away", async () => {
     const d = await running();
     d.bundle = bundleOf("second");

@@ -34,7 +34,7 @@ const OTHERS_WITHIN_MS = 30_000;
 export function update(options: UpdateOptions, tools: Tools): Promise<number> {
   return Session.run(options, tools, async (session) => {
     const { found, record } = await session.existing();
-    const wanted = options.rollback ? rolledBack(record) : await updated(session, record);
+    const wanted = options.rollback ? rolledBack(record) : await updated(session, record, found);
     const outdated = record.nodes
       .map(({ id }) => id)
       .filter((id) => instanceOf(found, id)?.bundle !== wanted.bundle.sha256);
@@ -75,12 +75,25 @@ export function update(options: UpdateOptions, tools: Tools): Promise<number> {
   });
 }
 
-async function updated(session: Session, record: ClusterRecord): Promise<ClusterRecord> {
+async function updated(session: Session, record: ClusterRecord, found: Found): Promise<ClusterRecord> {
   const { sha256, version } = await session.progress.task("make the bundle", () =>
     session.tools.loadBundle(),
   );
   if (sha256 === record.bundle.sha256) return record;
-  return { ...record, bundle: { sha256, version }, previousBundle: record.bundle, isRolledBack: false };
+  const previousBundle = bundleBefore(record, found, sha256);
+  return { ...record, bundle: { sha256, version }, previousBundle, isRolledBack: false };
+}
+
+/** What to go back to: what most nodes run, and not a version that stopped at the first of them. */
+function bundleBefore(
+  { nodes, bundle, previousBundle }: ClusterRecord,
+  found: Found,
+  next: string,
+): BundleName {
+  if (previousBundle === null || previousBundle.sha256 === next) return bundle;
+  const running = ({ sha256 }: BundleName): number =>
+    nodes.filter(({ id }) => instanceOf(found, id)?.bundle === sha256).length;
+  return running(previousBundle) > running(bundle) ? previousBundle : bundle;
 }
 
 function rolledBack(record: ClusterRecord): ClusterRecord {
