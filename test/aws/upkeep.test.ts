@@ -133,10 +133,20 @@ describe("update", () => {
     expect(d.nodes.installs).toEqual(["B", "C", "A"]);
   });
 
-  test("goes no further while another node is away", async () => {
+  test("begins with a node that is away, which the new version may mend", async () => {
     const d = await running();
     d.bundle = bundleOf("second");
     d.nodes.broken.add("C");
+    expect((await d.update({ waitSeconds: 60 })).error?.message).toMatch(/^stopped at C /);
+    d.nodes.broken.delete("C");
+    expect(await d.update()).toMatchObject({ code: 0, error: null });
+    expect(d.nodes.installs).toEqual(["C", "B", "A"]);
+  });
+
+  test("goes no further while another node is away", async () => {
+    const d = await running();
+    d.bundle = bundleOf("second");
+    d.nodes.broken.add("B").add("C");
     const { error } = await d.update();
     expect(error?.message).toMatch(
       /^stopped at B .*C nobody listens there, and never two nodes are to be down/,

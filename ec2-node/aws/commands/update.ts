@@ -117,9 +117,13 @@ function preparation(record: ClusterRecord, wanted: ClusterRecord, found: Found)
   return steps;
 }
 
-function leaderLast(nodes: readonly NodeId[], { view }: ClusterHealth): NodeId[] {
-  const leader = view.leader?.node;
-  return [...nodes.filter((id) => id !== leader), ...nodes.filter((id) => id === leader)];
+/** Those that are down come first: nobody loses them, and a version that crashes is mended by the next. */
+function leaderLast(nodes: readonly NodeId[], { nodes: health, view }: ClusterHealth): NodeId[] {
+  const rank = (id: NodeId): number => {
+    if (id === view.leader?.node) return 2;
+    return health.some((node) => node.id === id && node.status === null) ? 0 : 1;
+  };
+  return nodes.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function requireInstances(nodes: readonly NodeId[], found: Found): void {
