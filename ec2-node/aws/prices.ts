@@ -2,6 +2,7 @@
  * Prices to estimate by: Linux, on demand, in `us-east-1`, in US dollars. Instances as AWS's Price List gave them on
  * `PRICES_OF` (by way of the table in the sources of aws/karpenter-provider-aws, generated from that list on that day),
  * gp3 by the EBS price page, public addresses by the VPC price page, which has charged for each since February 2024.
+ * @internal for tests
  */
 export const PRICES_OF = "2026-02-09";
 const PRICES_REGION = "us-east-1";
@@ -49,7 +50,10 @@ const INSTANCE_HOUR: ReadonlyMap<string, number> = new Map(
   ),
 );
 
-/** US dollars an hour, or null for a type that is not in the list. */
+/**
+ * US dollars an hour, or null for a type that is not in the list.
+ * @internal for tests
+ */
 export function instancePrice(instanceType: string): number | null {
   return INSTANCE_HOUR.get(instanceType) ?? null;
 }

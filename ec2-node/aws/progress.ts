@@ -163,7 +163,10 @@ function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
-/** `3.2 s`, `2 m 05 s`. */
+/**
+ * `3.2 s`, `2 m 05 s`.
+ * @internal for tests
+ */
 export function elapsedText(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;

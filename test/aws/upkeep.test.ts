@@ -206,3 +206,27 @@ describe("status", () => {
     expect(error?.message).toMatch(/there is no cluster raft-lite in us-east-1/);
   });
 });
+
+describe("logs", () => {
+  test("of every node, with its id before each line", async () => {
+    const d = await running();
+    const { code, stdout } = await d.logs();
+    expect(code).toBe(0);
+    for (const id of ["A", "B", "C"]) expect(stdout).toContain(`${id}  a line of ${instanceOf(d, id).id}`);
+    expect(stdout).not.toContain("cursor");
+  });
+
+  test("of one node alone, as it is", async () => {
+    const d = await running();
+    const { stdout } = await d.logs({ node: "b" });
+    expect(stdout.split("\n")).toContain(`a line of ${instanceOf(d, "B").id}`);
+    expect(stdout).not.toContain(instanceOf(d, "A").id);
+  });
+
+  test("of an instance that has not reported yet: one line that says so", async () => {
+    const d = await running();
+    d.cloud.world.pace = { ...d.cloud.world.pace, agentMs: 3_600_000 };
+    const { error } = await d.logs({ node: "A" });
+    expect((error as RaftLiteError).code).toBe("instance-not-managed");
+  });
+});

@@ -9,6 +9,8 @@ import type { AuthorizeOptions } from "../../../ec2-node/aws/commands/authorize.
 import { authorize } from "../../../ec2-node/aws/commands/authorize.ts";
 import type { DestroyOptions } from "../../../ec2-node/aws/commands/destroy.ts";
 import { destroy } from "../../../ec2-node/aws/commands/destroy.ts";
+import type { LogsOptions } from "../../../ec2-node/aws/commands/logs.ts";
+import { logs } from "../../../ec2-node/aws/commands/logs.ts";
 import type { ReplaceOptions } from "../../../ec2-node/aws/commands/replace.ts";
 import { replace } from "../../../ec2-node/aws/commands/replace.ts";
 import { status } from "../../../ec2-node/aws/commands/status.ts";
@@ -67,6 +69,12 @@ export class Deployment {
 
   authorize(options: Partial<AuthorizeOptions> = {}): Promise<Run> {
     return this.#run((tools) => authorize({ ...COMMON, clientCidr: "auto", add: false, ...options }, tools));
+  }
+
+  logs(options: Partial<LogsOptions> = {}): Promise<Run> {
+    return this.#run((tools) =>
+      logs({ ...COMMON, node: undefined, follow: false, lines: 200, ...options }, tools),
+    );
   }
 
   status(options: Partial<CommonOptions> = {}): Promise<Run> {
