@@ -76,7 +76,8 @@ interface Named<T> {
   readonly foreign: readonly string[];
 }
 
-async function findRecord(account: Account): Promise<ClusterRecord | null> {
+/** Null where there is none. Throws `record-unreadable`. */
+export async function findRecord(account: Account): Promise<ClusterRecord | null> {
   const found = await account.ask("ssm:GetParameter", /^ParameterNotFound$/, () =>
     account.clients.ssm.send(new GetParameterCommand({ Name: account.names.record })),
   );

@@ -33,6 +33,13 @@ const installed = (d: Deployment): Set<string | undefined> =>
 const clients = (d: Deployment): string[] =>
   ingress(d.cloud).flatMap((rule) => /8000-8000 (\S+)$/.exec(rule)?.[1] ?? []);
 
+/** The operations of one run. */
+async function calls(d: Deployment, run: () => Promise<unknown>): Promise<string[]> {
+  const before = d.cloud.calls.length;
+  await run();
+  return d.cloud.calls.slice(before).map(({ operation }) => operation);
+}
+
 describe("replace", () => {
   test("gives a node a new instance with the same addresses and the same data", async () => {
     const d = await running();
@@ -63,6 +70,20 @@ describe("replace", () => {
     expect(instanceOf(d, "B").state).toBe("running");
     d.nodes.broken.delete("A");
     expect((await d.replace("B", { force: true })).code).toBe(0);
+  });
+
+  test("is refused while another node is being replaced, unless forced", async () => {
+    const d = await running();
+    // The run on A dies once its instance is marked.
+    const mark = (await calls(d, () => d.replace("A"))).indexOf("CreateTags") + 1;
+    const again = await running();
+    again.comeBack();
+    again.cloud.misbehaviour.crash = { call: mark, moment: "after" };
+    await again.replace("A");
+    again.comeBack();
+    expect((await again.replace("B")).error?.message).toMatch(/^A is being replaced: .*replace A.*--force/);
+    expect((await again.replace("A")).code).toBe(0);
+    expect((await again.replace("B")).code).toBe(0);
   });
 
   test("refuses a node that there is not, with those that there are", async () => {
@@ -160,6 +181,20 @@ describe("update", () => {
     await d.update();
     await d.replace("C");
     expect(installed(d)).toEqual(new Set([d.bundle.sha256]));
+  });
+
+  test("does not undo what somebody else did while it asked", async () => {
+    const d = await running();
+    d.bundle = bundleOf("second");
+    const parameter = d.cloud.ssm.parameters.get("/raft-lite/raft-lite/cluster")!;
+    d.whileAsked = () => {
+      parameter.value = parameter.value.replace("t3.small", "t3.medium");
+    };
+    const { error } = await d.update({ yes: false });
+    expect(error?.message).toMatch(/somebody else has changed the cluster raft-lite meanwhile/);
+    expect(parameter.value).toContain("t3.medium");
+    expect((await d.update()).code).toBe(0);
+    expect(parameter.value).toContain("t3.medium");
   });
 
   test("there is nothing to go back to before the first one", async () => {

@@ -15,7 +15,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
 import { RaftLiteError } from "../../../shared/errors.ts";
-import { isOwn } from "../discover.ts";
+import type { Account } from "../account.ts";
+import { findRecord, isOwn } from "../discover.ts";
 import { awsCode } from "../explain.ts";
 import { bundleKey, CLUSTER_TAG } from "../names.ts";
 import type { StepOf } from "../steps.ts";
@@ -30,6 +31,7 @@ export const CHANGED_MEANWHILE = "changed-meanwhile";
 
 export async function writeRecord(work: Work, { record, isNew }: StepOf<"write-record">): Promise<void> {
   const { account } = work;
+  if (!isNew) await requireUnchanged(work);
   const parameter = { Name: account.names.record, Value: JSON.stringify(record), Type: "String" as const };
   await account.call("ssm:PutParameter", async () => {
     try {
@@ -41,13 +43,24 @@ export async function writeRecord(work: Work, { record, isNew }: StepOf<"write-r
       );
     } catch (error) {
       if (awsCode(error) !== "ParameterAlreadyExists") throw error;
-      throw new RaftLiteError(
-        CHANGED_MEANWHILE,
-        `the cluster ${account.cluster} has come into being meanwhile: run the same line again`,
-      );
+      throw changedMeanwhile(account);
     }
   });
   work.found = { ...work.found, record };
+}
+
+/** AWS cannot write on a condition: this leaves a moment open, but not the minutes between a plan and its steps. */
+async function requireUnchanged({ account, found }: Work): Promise<void> {
+  const record = await findRecord(account).catch(() => null);
+  if (record !== null && JSON.stringify(record) !== JSON.stringify(found.record))
+    throw changedMeanwhile(account);
+}
+
+function changedMeanwhile({ cluster }: Account): RaftLiteError {
+  return new RaftLiteError(
+    CHANGED_MEANWHILE,
+    `somebody else has changed the cluster ${cluster} meanwhile: run the same line again`,
+  );
 }
 
 export async function createSecret(work: Work): Promise<void> {

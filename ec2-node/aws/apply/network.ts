@@ -12,7 +12,7 @@ import {
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { RaftLiteError } from "../../../shared/errors.ts";
-import { findInterfaces, isOwn, readGroup } from "../discover.ts";
+import { findInterfaces, findRecord, isOwn, readGroup } from "../discover.ts";
 import { awsCode } from "../explain.ts";
 import type { Found, FoundInterface, PlacedNode } from "../model.ts";
 import type { NodeId } from "../names.ts";
@@ -197,10 +197,12 @@ async function makeInterface(work: Work, node: NodeId): Promise<FoundInterface> 
 
 /** Notes the interface's address in the record, where a new interface of the node would take it from. */
 export async function recordAddress(work: Work, { node }: StepOf<"record-address">): Promise<void> {
-  const { record } = work.found;
+  // As it is now: somebody else may be noting the addresses of other nodes.
+  const record = (await findRecord(work.account)) ?? work.found.record;
   if (record === null) throw new RaftLiteError("record-missing", "the cluster has no record: run `up` again");
   const privateAddress = interfaceOf(work.found, node)?.privateAddress ?? null;
   const nodes = record.nodes.map((one) => (one.id === node ? { ...one, privateAddress } : one));
+  work.found = { ...work.found, record };
   await writeRecord(work, { kind: "write-record", record: { ...record, nodes }, isNew: false });
 }
 

@@ -34,6 +34,7 @@ export function replace(options: ReplaceOptions, tools: Tools): Promise<number> 
       askCluster(session.account, before, found, tools),
     );
     judgeOthers(session, health, node, options.force);
+    if (!options.force) refuseSecondReplacement(node, found);
     refuseLostData(node, found);
     const { rolePolicy } = session.workOn(found);
     const wanted = { record, clientCidrs: null, rolePolicy };
@@ -114,6 +115,18 @@ function judgeOthers(session: Session, health: ClusterHealth, node: NodeId, forc
     "majority-in-danger",
     `without ${node} there is no majority: ${others.map(({ id, reason }) => `${id} ${reason || "is behind"}`).join(", ")}. ` +
       "Mend those first, or say --force",
+  );
+}
+
+/** Two at once, by two people perhaps, would take a majority away. */
+function refuseSecondReplacement(node: NodeId, { interfaces }: Found): void {
+  const other = interfaces.find(
+    (one) => one.node !== node && one.node !== null && one.replaced !== null,
+  )?.node;
+  if (other === undefined) return;
+  throw new RaftLiteError(
+    "replacement-under-way",
+    `${other} is being replaced: wait for it, go on with \`raft-lite ec2 replace ${other}\` if that was interrupted, or say --force`,
   );
 }
 

@@ -40,6 +40,8 @@ export class Deployment {
   /** What this version of the project is. */
   bundle = bundleOf("first");
   answer = true;
+  /** Happens while a question stands. */
+  whileAsked: () => void = () => {};
   readonly questions: string[] = [];
 
   constructor(options: CloudOptions = {}) {
@@ -98,6 +100,7 @@ export class Deployment {
       stderr: { write: (text: string) => err.push(text) > 0 },
       confirm: (question) => {
         this.questions.push(question);
+        this.whileAsked();
         return Promise.resolve(this.answer);
       },
       operatorCidr: () => Promise.resolve(`${this.nodes.operator}/32`),
