@@ -40,6 +40,8 @@ function roughDeployment(seed: number, random: Random): Deployment {
       detachMs: random.int(0, 15_000),
       profileSeenMs: random.int(0, 20_000),
       seenMs: [0, random.pick([0, 1_000, 15_000])],
+      goneSeenMs: random.pick([0, 3_000, 20_000]),
+      flickerMs: random.pick([0, 500, 10_000]),
     },
   });
   const { misbehaviour, ec2 } = d.cloud;
@@ -76,6 +78,7 @@ async function insist(
     said.push(`${run.stdout}${run.error === null ? "" : `${run.error.name}: ${run.error.message}`}`);
     if (run.code === 0 && isThrough(run)) return;
     // What patience mends is not for the user to hear of.
+    expect(run.code, said.at(-1)).not.toBe(1);
     if (run.error !== null && !d.cloud.hasDied) {
       expect(WEATHER, said.at(-1)).toContain((run.error as RaftLiteError).code);
     }

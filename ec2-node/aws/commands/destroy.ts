@@ -1,10 +1,14 @@
 import { discover } from "../discover.ts";
+import type { Found } from "../model.ts";
 import { CLUSTER_TAG } from "../names.ts";
+import { poll } from "../pace.ts";
 import { planDestroy } from "../plan.ts";
 import type { CommonOptions } from "../session.ts";
 import { Session } from "../session.ts";
 import { stepText } from "../step-text.ts";
 import type { Tools } from "../tools.ts";
+
+const GONE_WITHIN_MS = 30_000;
 
 export interface DestroyOptions extends CommonOptions {
   readonly deleteData: boolean;
@@ -30,7 +34,7 @@ export function destroy(options: DestroyOptions, tools: Tools): Promise<number> 
         `\`${session.commandLine(options.deleteData ? "destroy --delete-data" : "destroy")}\` goes on from there.`,
       );
     }
-    const left = await session.progress.task("look at what is left", () => discover(account));
+    const left = await session.progress.task("look at what is left", () => lookAtRest(session, options));
     const volumes = left.volumes.map(({ id, node, zone, sizeGb }) => ({ id, node, zone, sizeGb }));
     const remaining = planDestroy(left, options.deleteData);
     for (const { id, node, zone, sizeGb } of options.deleteData ? [] : volumes) {
@@ -56,6 +60,21 @@ export function destroy(options: DestroyOptions, tools: Tools): Promise<number> 
     });
     return remaining.length === 0 ? 0 : 1;
   });
+}
+
+/** AWS may list for a while what it has deleted: looks again until nothing is left, or that takes too long. */
+async function lookAtRest({ account }: Session, { deleteData }: DestroyOptions): Promise<Found> {
+  let last = await discover(account);
+  await poll(
+    account.pace,
+    async () => {
+      if (planDestroy(last, deleteData).length === 0) return true;
+      last = await discover(account);
+      return undefined;
+    },
+    { withinMs: GONE_WITHIN_MS },
+  );
+  return last;
 }
 
 function conclusion(nothingWasThere: boolean, remaining: number, kept: number, cluster: string): string {

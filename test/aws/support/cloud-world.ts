@@ -25,6 +25,10 @@ export interface Pace {
   readonly profileSeenMs: number;
   /** Until what was created, and then its tags, are seen by other calls: eventual consistency. */
   readonly seenMs: readonly [number, number];
+  /** From then on, how long it is seen by some calls only. */
+  readonly flickerMs: number;
+  /** How long lists show what has been deleted. */
+  readonly goneSeenMs: number;
 }
 
 const USUAL_PACE: Pace = {
@@ -39,6 +43,8 @@ const USUAL_PACE: Pace = {
   detachMs: 3_000,
   profileSeenMs: 0,
   seenMs: [0, 0],
+  flickerMs: 0,
+  goneSeenMs: 0,
 };
 
 /** Anything that EC2 keeps under an id. */
@@ -64,6 +70,7 @@ export class CloudWorld {
   readonly region: string;
   pace: Pace;
   #happenings: Happening[] = [];
+  #gone: { readonly from: object; readonly found: Resource; readonly until: number }[] = [];
   readonly #tokens = new Map<string, { readonly id: string; readonly asked: string }>();
   #last = 0;
   #due: number | null = null;
@@ -163,8 +170,10 @@ export class CloudWorld {
     );
   }
 
+  /** Other calls are answered by other machines: at first some of them know, and some do not. */
   isSeen(resource: Resource): boolean {
-    return this.now >= resource.seenFrom;
+    const sinceMs = this.now - resource.seenFrom;
+    return sinceMs >= 0 && (sinceMs >= this.pace.flickerMs || this.random.chance(0.5));
   }
 
   tagsOf(resource: Resource): Map<string, string> {
@@ -192,6 +201,17 @@ export class CloudWorld {
     return found;
   }
 
+  /** Takes it away; lists show it for a while yet. */
+  remove<Found extends Resource>(from: Map<string, Found>, found: Found): void {
+    from.delete(found.id);
+    this.#gone.push({ from, found, until: this.now + this.pace.goneSeenMs });
+  }
+
+  #goneFrom<Found extends Resource>(of: ReadonlyMap<string, Found>): Found[] {
+    this.#gone = this.#gone.filter(({ until }) => this.now < until);
+    return this.#gone.filter(({ from }) => from === of).map(({ found }) => found as Found);
+  }
+
   /** What a Describe call lists: those asked for by id, or all that are seen, and of those what the filters leave. */
   select<Found extends Resource>(
     of: ReadonlyMap<string, Found>,
@@ -205,7 +225,7 @@ export class CloudWorld {
   ): Found[] {
     const from =
       asked.ids === undefined || asked.ids.length === 0
-        ? [...of.values()].filter((found) => this.isSeen(found))
+        ? [...[...of.values()].filter((found) => this.isSeen(found)), ...this.#goneFrom(of)]
         : asked.ids.map((id) => this.find(of, id, asked.prefix, asked.code));
     return this.filter(from, asked.filters, {
       ...values,

@@ -189,7 +189,7 @@ export class Addresses {
         if (found.association !== null) {
           throw refusal("ec2", "InvalidIPAddress.InUse", `Address ${found.address} is in use.`);
         }
-        this.all.delete(found.id);
+        this.#world.remove(this.all, found);
         return {};
       },
     ),

@@ -162,7 +162,7 @@ export class Interfaces {
   }
 
   #remove(found: Interface): void {
-    this.all.delete(found.id);
+    this.#world.remove(this.all, found);
     this.onDelete(found.id);
     for (const id of found.groups) {
       const group = this.#network.groups.get(id);

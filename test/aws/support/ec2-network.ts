@@ -326,7 +326,7 @@ export class Network {
             `the specified group: "${group.id}" name: "default" cannot be deleted by a user`,
           );
         }
-        this.groups.delete(group.id);
+        this.#world.remove(this.groups, group);
         return { Return: true, GroupId: group.id };
       },
     ),

@@ -92,7 +92,7 @@ export class Volumes {
   release(instanceId: string): void {
     for (const volume of [...this.all.values()]) {
       if (volume.attachment?.instanceId !== instanceId) continue;
-      if (volume.attachment.deleteOnTermination) this.all.delete(volume.id);
+      if (volume.attachment.deleteOnTermination) this.#world.remove(this.all, volume);
       volume.attachment = null;
       volume.state = "available";
     }
@@ -259,7 +259,7 @@ export class Volumes {
             `Volume ${volume.id} is currently attached to ${volume.attachment.instanceId}`,
           );
         }
-        this.all.delete(volume.id);
+        this.#world.remove(this.all, volume);
         return {};
       },
     ),
