@@ -231,10 +231,12 @@ async function findVolumes(account: Account): Promise<FoundVolume[]> {
   );
   return (
     found
-      // A root volume carries the cluster's tag too, and goes with its instance.
+      // A root volume carries the cluster's tag too, and goes with its instance; one that did not is left over.
       .filter(
         ({ Tags, State }) =>
-          tagOf(Tags, NODE_TAG) !== undefined && State !== "deleting" && State !== "deleted",
+          (tagOf(Tags, NODE_TAG) !== undefined || State === "available") &&
+          State !== "deleting" &&
+          State !== "deleted",
       )
       .map((one) => ({
         id: one.VolumeId ?? "",

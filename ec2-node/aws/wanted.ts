@@ -75,7 +75,8 @@ export async function recordOfNew(
     zonesOffering(account, instanceType),
   ]);
   const placed = placeNodes({ nodes, subnets: network.subnets, offered, instanceType, kept });
-  const keptGb = Math.max(...found.volumes.map(({ sizeGb }) => sizeGb));
+  const ofNodes = found.volumes.filter(({ node }) => node !== null);
+  const keptGb = Math.max(...ofNodes.map(({ sizeGb }) => sizeGb));
   if (kept.size > 0 && wishes.dataGb !== undefined && wishes.dataGb !== keptGb) {
     throw new RaftLiteError(
       "data-volumes-kept",

@@ -45,6 +45,23 @@ describe("a node whose data is gone does not keep the others from coming back", 
   });
 });
 
+test("a volume without a node's id is no node's, is told of, and goes with the data", async () => {
+  const d = await running();
+  const volume = {
+    AvailabilityZone: "us-east-1a",
+    Size: 8,
+    VolumeType: "gp3",
+    TagSpecifications: [{ ResourceType: "volume", Tags: [{ Key: "raft-cluster", Value: "raft-lite" }] }],
+  };
+  const { VolumeId } = (await d.cloud.handle("ec2", "CreateVolume", volume)) as { VolumeId: string };
+  await d.comeBack();
+  expect((await d.up()).stdout).toContain("nothing to do");
+  expect((await d.destroy()).stdout).toContain(`kept: data volume ${VolumeId} (of no node, 8 GB`);
+  expect((await d.up()).code).toBe(0);
+  expect((await d.destroy({ deleteData: true })).code).toBe(0);
+  expect(inventory(d.cloud)).toEqual([]);
+});
+
 describe("what is made again under its old name, and is another to those that had it", () => {
   test("the secret: nodes that restart one by one would not hear each other", async () => {
     const d = await running();
