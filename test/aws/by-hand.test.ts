@@ -53,7 +53,9 @@ test("a volume without a node's id is no node's, is told of, and goes with the d
     VolumeType: "gp3",
     TagSpecifications: [{ ResourceType: "volume", Tags: [{ Key: "raft-cluster", Value: "raft-lite" }] }],
   };
-  const { VolumeId } = (await d.cloud.handle("ec2", "CreateVolume", volume)) as { VolumeId: string };
+  const { VolumeId } = (await d.cloud.handle("ec2", "CreateVolume", volume)) as unknown as {
+    VolumeId: string;
+  };
   await d.comeBack();
   expect((await d.up()).stdout).toContain("nothing to do");
   expect((await d.destroy()).stdout).toContain(`kept: data volume ${VolumeId} (of no node, 8 GB`);
