@@ -339,6 +339,8 @@ export class RaftNode implements NodeApi {
     // What falls silent writes all of it down.
     if (fallsSilent) this.#applySome();
     this.#writer.start(this.#host.clock.now(), fallsSilent);
+    // What cannot be written cannot be relied on to read either: entries are not applied to it.
+    if (this.#isDeaf()) return;
     // Beside the write, here and at the others; what it takes is not the disk's time.
     const appliesAt = this.#host.clock.now();
     this.#applySome();

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { LogStore } from "../../shared/storage/log-store.ts";
 import { append, bodyOf, command, exchangeAs, messagesOf, noop, singleTo } from "./support/by-hand.ts";
 import type { Machine } from "./support/machine.ts";
@@ -135,6 +135,20 @@ test("a turn begins its write before it applies what was committed", async () =>
   exchangeAs(leader, node, [append(leader, term, [lastIndex + 1, term], [command(term, "SET x=2")])]);
   await world.run(5);
   expect(steps).toEqual(["write", "apply"]);
+});
+
+test("a turn whose write fails applies nothing", async () => {
+  const { world, node, leader } = await cutOff();
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  exchangeAs(leader, node, [append(leader, term, [lastIndex, term], [command(term, "SET x=1")])]);
+  await world.run(5);
+  const apply = vi.spyOn(node.store, "apply");
+  node.storage.failNextWrite();
+  exchangeAs(leader, node, [append(leader, term, [lastIndex + 1, term], [command(term, "SET x=2")])]);
+  await world.run(5);
+  expect(node.fatal).toMatchObject({ code: "storage-failed" });
+  expect(apply).not.toHaveBeenCalled();
 });
 
 test("a turn that hears of a commit and falls silent writes all of what it applied", async () => {
