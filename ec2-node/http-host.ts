@@ -33,9 +33,8 @@ export function nodeExchange(request: Request): NodeExchange | undefined {
 export const nodeHttpHost: HttpHost = {
   readBody(request, limitBytes) {
     if (request instanceof LaneRequest) {
-      return request.body.length > limitBytes
-        ? Promise.reject(bodyTooLarge(limitBytes))
-        : Promise.resolve(request.body);
+      if (request.body.length > limitBytes) throw bodyTooLarge(limitBytes);
+      return request.body;
     }
     const exchange = nodeExchange(request);
     if (exchange === undefined) throw new TypeError("not a request of this host's server");

@@ -43,7 +43,7 @@ export function readBody(
   context: NodeContext,
   request: RoutedRequest,
   limitBytes: number,
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   checkContentLength(request, limitBytes);
   return context.host.readBody(request, limitBytes);
 }

@@ -6,10 +6,10 @@ import { bodyIncomplete, bodyTooLarge } from "./limits.ts";
  */
 export interface HttpHost {
   /**
-   * The whole body. Rejects with `body-too-large` as soon as more than `limitBytes` have come, without keeping them;
-   * what is left of the body is the host's to discard. Called at most once per request.
+   * The whole body, at once where it is there. Fails with `body-too-large` as soon as more than `limitBytes` have come,
+   * without keeping them; what is left of the body is the host's to discard. Called at most once per request.
    */
-  readBody(request: Request, limitBytes: number): Promise<Uint8Array>;
+  readBody(request: Request, limitBytes: number): Uint8Array | Promise<Uint8Array>;
   respond(
     body: string | Uint8Array | ReadableStream<Uint8Array> | null,
     init: { status: number; headers: Record<string, string> },

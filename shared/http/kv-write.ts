@@ -15,13 +15,16 @@ import { requestOptions } from "./parameters.ts";
 export async function kvWrite(
   context: HttpContext,
   request: RoutedRequest,
-  prepare: () => Promise<Batch<Operation | TextPut>>,
+  prepare: () => Batch<Operation | TextPut> | Promise<Batch<Operation | TextPut>>,
   answer: (result: BatchResult) => Response,
 ): Promise<Response> {
   let outcome: Outcome = "none";
   try {
     const options: RequestOptions = requestOptions(request);
-    const bytes = encodeOperations(await prepare());
+    const prepared = prepare();
+    // To wait for what is there takes a turn of the queue, and there is one for each put.
+    const batch = prepared instanceof Promise ? await prepared : prepared;
+    const bytes = encodeOperations(batch);
     outcome = "unknown";
     const { result } = await context.node.execute(OPERATIONS_SCHEMA, bytes, options);
     if (isRefusal(result)) throw refusalError(result);

@@ -36,12 +36,11 @@ export class LogLines {
   report(event: NodeEvent): void {
     const { now, trace } = event;
     this.poll(now);
-    if (!this.#options.verbose && isFrequentDetail(trace)) return;
-    if (trace.type === "stopped") this.#summarize(now, true);
     if (isEntry(trace)) {
       this.#note(trace);
       if (!this.#options.verbose && !this.#rate.admit(stepOf(trace), now)) return;
-    }
+    } else if (!this.#options.verbose && isFrequentDetail(trace)) return;
+    if (trace.type === "stopped") this.#summarize(now, true);
     if (trace.type === "refused" && !this.#options.verbose && !this.#refusals.admit(trace, now)) return;
     const { text, verbose } = logText(this.#options.id, trace);
     if (verbose && !this.#options.verbose) return;
@@ -94,7 +93,10 @@ export class LogLines {
 }
 
 function isEntry(trace: NodeEvent["trace"]): trace is EntryTrace {
-  return trace.type.startsWith("entry-");
+  // There are three of each entry, and every node of a cluster has all of them.
+  return (
+    trace.type === "entry-appended" || trace.type === "entry-committed" || trace.type === "entry-applied"
+  );
 }
 
 function stepOf(trace: EntryTrace): EntryStep {

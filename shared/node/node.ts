@@ -331,13 +331,20 @@ export class RaftNode implements NodeApi {
       this.#raft.step({ type: "wake" }, now);
     this.#router.route(now);
     this.#work(this.#raft.takeWork());
-    this.#applySome();
     this.#exchanges.settle(this.#writes.durable, now);
     if (!this.#raft.quiet) this.#exchanges.dial(now);
     // Before the write: the others write the same entries meanwhile.
     this.#exchanges.flush();
-    // Not the time at which the turn began: what it took in applying would count as the disk's.
-    this.#writer.start(this.#host.clock.now(), this.#fallsSilent());
+    const fallsSilent = this.#fallsSilent();
+    // What falls silent writes all of it down.
+    if (fallsSilent) this.#applySome();
+    this.#writer.start(this.#host.clock.now(), fallsSilent);
+    // What cannot be written cannot be relied on to read either: entries are not applied to it.
+    if (this.#isDeaf()) return;
+    // Beside the write, here and at the others; what it takes is not the disk's time.
+    const appliesAt = this.#host.clock.now();
+    this.#applySome();
+    this.#writer.excuse(this.#host.clock.now() - appliesAt);
     this.#tail.evict(Math.min(this.#raft.durableIndex, this.#applier.applied));
     this.#setTimer();
     this.#reporter.turnEnds();

@@ -62,6 +62,20 @@ export class PackedWriter {
     this.#at += 4 + written;
   }
 
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** What `write` writes, also as a view. */
+  written(write: () => void): Uint8Array {
+    const start = this.#at;
+    write();
+    return this.#bytes.subarray(start, this.#at);
+  }
+
   /** Whatever `write` writes, with its length before it. */
   section(write: () => void): void {
     this.length(0);

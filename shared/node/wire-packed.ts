@@ -119,6 +119,11 @@ function packMessage(writer: PackedWriter, message: NodeMessage): void {
   }
 }
 
+/** What the entries of one message were packed into: the same array goes to every follower. */
+const packedEntries = new WeakMap<readonly LogEntry[], Uint8Array>();
+/** Fewer are packed again sooner than they are looked up. */
+const fewestKept = 4;
+
 function packAppendEntries(writer: PackedWriter, message: AppendEntries): void {
   writer.number(message.term);
   writer.number(message.prevLogIndex);
@@ -131,6 +136,16 @@ function packAppendEntries(writer: PackedWriter, message: AppendEntries): void {
   );
   if (message.logClusterId !== undefined) writer.text(message.logClusterId);
   const entries = message.entries as readonly LogEntry[];
+  const packed = packedEntries.get(entries);
+  if (packed !== undefined) {
+    writer.raw(packed);
+    return;
+  }
+  const written = writer.written(() => packEntries(writer, entries));
+  if (entries.length >= fewestKept) packedEntries.set(entries, written);
+}
+
+function packEntries(writer: PackedWriter, entries: readonly LogEntry[]): void {
   // Few nodes take all commands: their names stand once.
   const origins: NodeId[] = [];
   for (const { data } of entries) {

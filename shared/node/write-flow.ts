@@ -1,4 +1,4 @@
-import type { Entry, HardState, OutgoingMessage, Persist, Work } from "../raft/types.ts";
+import type { Entry, HardState, LogIndex, OutgoingMessage, Persist, Work } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -25,6 +25,15 @@ export interface StagedWrite {
   readonly entries: readonly LogEntry[];
 }
 
+interface Filled {
+  readonly first: LogIndex;
+  readonly last: LogIndex;
+  readonly limit: number;
+  readonly entries: readonly LogEntry[];
+}
+
+const NOTHING: Filled = { first: 0, last: 0, limit: 0, entries: [] };
+
 /**
  * Brings the core's writes to the disk and its messages out, in the order that durability demands: what may leave at
  * once leaves beside the write, what promises something waits for the write that makes it true.
@@ -37,6 +46,8 @@ export class WriteFlow {
   #durable = 0;
   #stallReported = false;
   #lastTime = 0;
+  /** What was read last for a message of this turn. */
+  #filled: Filled = NOTHING;
 
   constructor(parts: WriteFlowParts) {
     this.#parts = parts;
@@ -78,6 +89,7 @@ export class WriteFlow {
       writer.add({ number, entries, ...(hardState && { hardState }) });
     }
     const waiting = sendAfter.map((message) => this.#fill(message));
+    this.#filled = NOTHING;
     if (this.#issued <= this.#durable) {
       // The write that an answer waits for may have completed later in this very turn.
       for (const message of waiting) exchanges.post(message, false);
@@ -101,13 +113,23 @@ export class WriteFlow {
       leaderId: message.leaderId,
       prevLogIndex: message.prevLogIndex,
       prevLogTerm: message.prevLogTerm,
-      entries: range.last < range.first ? [] : this.#parts.tail.read(range.first, range.last, limit),
+      entries: this.#entries(range.first, range.last, limit),
       leaderCommit: message.leaderCommit,
       heartbeatMs: message.heartbeatMs,
       round: message.round,
     };
     const named = logClusterId === undefined ? filled : { ...filled, logClusterId };
     return quiesce === undefined ? named : { ...named, quiesce };
+  }
+
+  /** One array for all followers that are sent the same: it is packed once (wire-packed.ts). */
+  #entries(first: LogIndex, last: LogIndex, limit: number): readonly LogEntry[] {
+    if (last < first) return [];
+    const filled = this.#filled;
+    if (filled.first === first && filled.last === last && filled.limit === limit) return filled.entries;
+    const entries = this.#parts.tail.read(first, last, limit);
+    this.#filled = { first, last, limit, entries };
+    return entries;
   }
 
   /** The disk has everything up to this write. The core is to hear of it before `sendWaiting`. */

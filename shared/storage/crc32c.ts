@@ -37,9 +37,10 @@ export function crc32c(bytes: Uint8Array, before = 0, offset = 0, length = bytes
   let at = offset;
   if (length >= MANY_BYTES && LITTLE_ENDIAN) {
     while (((bytes.byteOffset + at) & 3) !== 0) crc = (crc >>> 8) ^ tables[(crc ^ bytes[at++]!) & 0xff]!;
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, ((end - at) >>> 4) << 2);
-    crc = ofWords(words, crc);
-    at += 4 * words.length;
+    const first = (bytes.byteOffset + at) >>> 2;
+    const count = ((end - at) >>> 4) << 2;
+    crc = ofWords(wordsOf(bytes.buffer), first, first + count, crc);
+    at += 4 * count;
   }
   for (const last = end - 8; at <= last; at += 8) {
     crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
@@ -57,11 +58,23 @@ export function crc32c(bytes: Uint8Array, before = 0, offset = 0, length = bytes
   return ~crc >>> 0;
 }
 
-/** The register after a multiple of four little-endian words. */
-function ofWords(words: Int32Array, register: number): number {
+/** What lies in larger memory is seldom followed by more of the same, and the memory would be held by it. */
+const LARGEST_REMEMBERED = 256 * 1024;
+let remembered: Int32Array = new Int32Array(0);
+
+/** Memory as words, from its beginning: short bodies lie many to a piece of memory, and come one after the other. */
+function wordsOf(buffer: ArrayBufferLike): Int32Array {
+  if (remembered.buffer === buffer) return remembered;
+  const words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+  if (buffer.byteLength <= LARGEST_REMEMBERED) remembered = words;
+  return words;
+}
+
+/** The register after little-endian words from `first` to before `end`, a multiple of four. */
+function ofWords(words: Int32Array, first: number, end: number, register: number): number {
   const tables = TABLES;
   let crc = register;
-  for (let at = 0; at < words.length; at += 4) {
+  for (let at = first; at < end; at += 4) {
     const a = crc ^ words[at]!;
     const b = words[at + 1]!;
     const c = words[at + 2]!;

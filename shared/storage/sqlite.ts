@@ -129,10 +129,11 @@ export abstract class SqliteStorage implements DurableStorage {
     return this.#exec("SELECT 1 AS found FROM sqlite_schema WHERE name = 'host_alarm'", []).length > 0;
   }
 
-  #exec(query: string, given: readonly SqlBinding[]): Record<string, SqlValue>[] {
+  #exec(query: string, given: SqlBinding[]): Record<string, SqlValue>[] {
     this.beforeUse();
     if (given.length > MAX_BINDINGS) throw new Error(`${given.length} bindings, the most is ${MAX_BINDINGS}`);
-    const bindings = given.map(toSqlite);
+    for (let at = 0; at < given.length; at++) given[at] = toSqlite(given[at]!);
+    const bindings = given as SqliteBinding[];
     const { statement, writes } = this.#prepare(query);
     if (statement === null && bindings.length > 0) throw new Error("several statements at once bind nothing");
     const alone = writes && !this.#inTransaction;

@@ -7,6 +7,25 @@ const FIRST_CAPACITY = 4096;
 /** Memory that was needed once for something large is not kept for ever. */
 const LARGEST_KEPT = 256 * 1024;
 
+/** Short byte strings lie side by side: memory for each alone costs more, to make and to collect, than its bytes do. */
+const SHARED_BYTES = 16 * 1024;
+const LONGEST_SHARED = 1024;
+let shared = new Uint8Array(SHARED_BYTES);
+let sharedLength = 0;
+
+/** The first `length` bytes, copied. */
+function copyOf(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  if (length > LONGEST_SHARED) return bytes.slice(0, length);
+  if (length > SHARED_BYTES - sharedLength) {
+    shared = new Uint8Array(SHARED_BYTES);
+    sharedLength = 0;
+  }
+  const copy = shared.subarray(sharedLength, sharedLength + length);
+  copy.set(bytes.subarray(0, length));
+  sharedLength += length;
+  return copy;
+}
+
 /** Builds byte strings of bytes, LEB128 varints and length-prefixed bytes, one after the other in the same memory. */
 export class ByteWriter {
   #bytes = new Uint8Array(FIRST_CAPACITY);
@@ -55,9 +74,9 @@ export class ByteWriter {
     this.#length += written;
   }
 
-  /** What has been written, as a copy; begins anew. */
+  /** What has been written, as a copy, which may be a view of a larger buffer; begins anew. */
   finish(): Uint8Array<ArrayBuffer> {
-    const finished = this.#bytes.slice(0, this.#length);
+    const finished = copyOf(this.#bytes, this.#length);
     this.clear();
     return finished;
   }
@@ -126,22 +145,45 @@ export class ByteReader {
     this.#at += length;
     return offset;
   }
-
-  /** A view of as many bytes as the number before them says. */
-  sized(): Uint8Array {
-    const length = this.varint();
-    const offset = this.skip(length);
-    return this.#bytes.subarray(offset, offset + length);
-  }
 }
 
-/** Throws as a ByteReader does. */
-export function decodeKey(bytes: Uint8Array): string {
+/** The key in `length` bytes from `offset`. Throws as a ByteReader does. */
+export function decodeKey(bytes: Uint8Array, offset = 0, length = bytes.length - offset): string {
+  if (length <= LONGEST_BY_HAND && isAscii(bytes, offset, length)) return asciiText(bytes, offset, length);
   try {
-    return decoder.decode(bytes);
+    return decoder.decode(bytes.subarray(offset, offset + length));
   } catch {
     throw malformed("holds a key that is not UTF-8");
   }
+}
+
+/** Most keys are short, and ASCII: a decoder takes twice as long to be called as they take to be read. */
+const LONGEST_BY_HAND = 48;
+
+function isAscii(bytes: Uint8Array, offset: number, length: number): boolean {
+  let all = 0;
+  for (let at = offset; at < offset + length; at++) all |= bytes[at]!;
+  return all < 0x80;
+}
+
+function asciiText(bytes: Uint8Array, offset: number, length: number): string {
+  const end = offset + length;
+  let text = "";
+  let at = offset;
+  for (; at + 8 <= end; at += 8) {
+    text += String.fromCharCode(
+      bytes[at]!,
+      bytes[at + 1]!,
+      bytes[at + 2]!,
+      bytes[at + 3]!,
+      bytes[at + 4]!,
+      bytes[at + 5]!,
+      bytes[at + 6]!,
+      bytes[at + 7]!,
+    );
+  }
+  for (; at < end; at++) text += String.fromCharCode(bytes[at]!);
+  return text;
 }
 
 function malformed(what: string): RaftLiteError {

@@ -82,7 +82,8 @@ export class KeyValueStore implements StateMachine {
       if (schema === OPERATIONS_SCHEMA) return applyOperations(this.#space, entry.index, bytes);
       throw new RaftLiteError("unknown-schema", `no command has schema ${schema}`, { status: 400 });
     } catch (error) {
-      if (error instanceof RaftLiteError) return refusal(error);
+      // A disk that fails says nothing of the command: the others carry it out.
+      if (error instanceof RaftLiteError && error.status < 500) return refusal(error);
       throw error;
     }
   }

@@ -31,10 +31,10 @@ export function checkKey(key: string, mayBeEmpty: boolean): void {
   checkKeySize(key);
 }
 
-/** The same rules for a key that came as UTF-8, and was decoded as such: only its length can still be wrong. */
-export function checkEncodedKey(bytes: Uint8Array, mayBeEmpty: boolean): void {
-  if (bytes.length === 0 && !mayBeEmpty) throw emptyKey();
-  if (bytes.length > MAX_KEY_BYTES) throw keyTooLarge();
+/** The same rules for a key that came as UTF-8, and was decoded as such: only its length in bytes can still be wrong. */
+export function checkEncodedKey(length: number, mayBeEmpty: boolean): void {
+  if (length === 0 && !mayBeEmpty) throw emptyKey();
+  if (length > MAX_KEY_BYTES) throw keyTooLarge();
 }
 
 function emptyKey(): RaftLiteError {

@@ -119,7 +119,7 @@ export function placeOperations(bytes: Uint8Array): Batch<PlacedOperation> {
   checkCount(count);
   const operations: PlacedOperation[] = [];
   for (let position = 0; position < count; position++) {
-    operations.push(readOperation(reader, position));
+    operations.push(readOperation(reader, bytes, position));
   }
   if ((flags & ~ATOMIC) !== 0 || !reader.atEnd) throw badOperation("not a list of operations");
   return { atomic: flags === ATOMIC, operations };
@@ -132,16 +132,16 @@ export function isRecursive(operation: {
   return operation.type === "delete" && operation.recurse === true;
 }
 
-function readOperation(reader: ByteReader, position: number): PlacedOperation {
+function readOperation(reader: ByteReader, bytes: Uint8Array, position: number): PlacedOperation {
   const kind = reader.byte();
-  const keyBytes = reader.sized();
-  const key = decodeKey(keyBytes);
+  const keyLength = reader.varint();
+  const key = decodeKey(bytes, reader.skip(keyLength), keyLength);
   const cas = kind & HAS_CAS ? reader.varint() : null;
   const operation = readRest(reader, kind, key, cas);
   const recurse = isRecursive(operation);
   checkNumbers(cas, operation.type === "put" ? operation.flags : 0, recurse, position);
   try {
-    checkEncodedKey(keyBytes, recurse);
+    checkEncodedKey(keyLength, recurse);
   } catch (error) {
     throw placed(error, position);
   }

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
-import { append, bodyOf, exchangeAs, messagesOf, noop, singleTo } from "./support/by-hand.ts";
+import { expect, test, vi } from "vitest";
+import { LogStore } from "../../shared/storage/log-store.ts";
+import { append, bodyOf, command, exchangeAs, messagesOf, noop, singleTo } from "./support/by-hand.ts";
 import type { Machine } from "./support/machine.ts";
 import type { World } from "./support/world.ts";
 import { cluster } from "./support/world.ts";
@@ -111,4 +112,53 @@ test("a turn that takes long to apply is not taken for a disk that does not writ
   await world.run(100);
   expect(leader.status).toMatchObject({ state: "Leader", term });
   expect(leader.eventsOf("stepped-down")).toEqual([]);
+});
+
+test("a turn begins its write before it applies what was committed", async () => {
+  const { world, node, leader } = await cutOff();
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  exchangeAs(leader, node, [append(leader, term, [lastIndex, term], [command(term, "SET x=1")])]);
+  await world.run(5);
+  const steps: string[] = [];
+  const { storage, store } = node;
+  const write = storage.transactionSync.bind(storage);
+  storage.transactionSync = (work) => {
+    steps.push("write");
+    return write(work);
+  };
+  const apply = store.apply.bind(store);
+  store.apply = (entry) => {
+    steps.push("apply");
+    return apply(entry);
+  };
+  exchangeAs(leader, node, [append(leader, term, [lastIndex + 1, term], [command(term, "SET x=2")])]);
+  await world.run(5);
+  expect(steps).toEqual(["write", "apply"]);
+});
+
+test("a turn whose write fails applies nothing", async () => {
+  const { world, node, leader } = await cutOff();
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  exchangeAs(leader, node, [append(leader, term, [lastIndex, term], [command(term, "SET x=1")])]);
+  await world.run(5);
+  const apply = vi.spyOn(node.store, "apply");
+  node.storage.failNextWrite();
+  exchangeAs(leader, node, [append(leader, term, [lastIndex + 1, term], [command(term, "SET x=2")])]);
+  await world.run(5);
+  expect(node.fatal).toMatchObject({ code: "storage-failed" });
+  expect(apply).not.toHaveBeenCalled();
+});
+
+test("a turn that hears of a commit and falls silent writes all of what it applied", async () => {
+  const { world, node, leader } = await cutOff();
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  exchangeAs(leader, node, [append(leader, term, [lastIndex, term], [command(term, "SET x=1")])]);
+  await world.run(5);
+  exchangeAs(leader, node, [append(leader, term, [lastIndex + 1, term], [], { quiesce: true })]);
+  await world.run(5);
+  expect(node.node.isQuiet).toBe(true);
+  expect(LogStore.open(node.storage, { id: node.id, mintStoreId: () => "" }).applied).toBe(lastIndex + 1);
 });

@@ -4,7 +4,9 @@ import { RaftLiteError } from "../../shared/errors.ts";
 import type { ExchangeRequest, ExchangeResponse } from "../../shared/node/wire.ts";
 import { decodeRequest, encodeExchange } from "../../shared/node/wire.ts";
 import { KnownHeads, packExchange, unpackRequest, unpackResponse } from "../../shared/node/wire-packed.ts";
+import type { AppendEntries } from "../../shared/raft/types.ts";
 import { anyExchange } from "./support/arbitrary-messages.ts";
+import { commandEntry } from "./support/entries.ts";
 
 const head = { version: 1, clusterId: "c", id: "A", storeId: "s", to: "http://n" };
 const kindAt = 1 + 4 + JSON.stringify(head).length;
@@ -35,6 +37,42 @@ test("what is sent arrives as it was, and as JSON would have brought it", () => 
     }),
     { numRuns: 300 },
   );
+});
+
+test("entries that go to several are packed once, and arrive alike", () => {
+  let packings = 0;
+  const entries = Array.from({ length: 5 }, (_, at) => {
+    const entry = commandEntry(8 + at);
+    const { data } = entry;
+    return Object.defineProperty(entry, "data", {
+      get: () => {
+        packings++;
+        return data;
+      },
+    });
+  });
+  const append = (round: number): AppendEntries => ({
+    type: "AppendEntries",
+    from: "A",
+    to: "N",
+    leaderId: "A",
+    term: 3,
+    prevLogIndex: 7,
+    prevLogTerm: 1,
+    leaderCommit: 7,
+    heartbeatMs: 100,
+    round,
+    entries,
+  });
+  const first = packExchange(head, [append(1)]);
+  packings = 0;
+  const second = packExchange(head, [append(2), append(3)]);
+  expect(packings).toBe(0);
+  const [expected] = unpackRequest(first, "N").messages;
+  expect(unpackRequest(second, "N").messages).toEqual([
+    { ...expected, round: 2 },
+    { ...expected, round: 3 },
+  ]);
 });
 
 test("what stands in other memory before and after it does not matter", () => {

@@ -98,6 +98,28 @@ describe("the encoding", () => {
     );
   });
 
+  test("stays what it is while others are made, of whatever length", () => {
+    const lists = Array.from({ length: 300 }, (_, number) =>
+      put(`key-${number}`, "v".repeat((37 * number) % 1500)),
+    );
+    const encoded = lists.map((one) => encodeOperations({ atomic: false, operations: [one] }));
+    for (const [number, bytes] of encoded.entries()) {
+      expect(decodeOperations(bytes).operations.map(listed)).toEqual([listed(lists[number]!)]);
+    }
+  });
+
+  test("keys of any length come back, with any character anywhere in them", () => {
+    for (let length = 1; length <= 70; length++) {
+      for (const character of ["\0", "z", "\x7f", "\x80", "ö", "€"]) {
+        const ascii = "0123456789".repeat(7).slice(0, length);
+        for (const key of [`${ascii.slice(1)}${character}`, `${character}${ascii.slice(1)}`]) {
+          const bytes = encodeOperations({ atomic: false, operations: [put(key, "v")] });
+          expect(decodeOperations(bytes).operations).toMatchObject([{ key }]);
+        }
+      }
+    }
+  });
+
   test("begins anew after a list that was refused", () => {
     const good = { atomic: false, operations: [put("k", "v")] };
     const before = encodeOperations(good);

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { InvariantViolation } from "../../shared/errors.ts";
+import { describe, expect, test, vi } from "vitest";
+import { InvariantViolation, RaftLiteError } from "../../shared/errors.ts";
 import { TEXT_SCHEMA } from "../../shared/storage/entry.ts";
 import { KeyValueStore } from "../../shared/store/key-value-store.ts";
 import { always, bench, value } from "./each-bench.ts";
@@ -191,4 +191,16 @@ describe("durability", () => {
       expect(bench.store.get("x")).toMatchObject({ createRevision: 5, modifyRevision: 10, version: 2 }),
     );
   });
+});
+
+test("a disk that fails while a command is applied is an error, and no answer to the command", () => {
+  bench.command("SET x=1");
+  bench.flush();
+  bench.crash();
+  const entry = bench.append(TEXT_SCHEMA, utf8("CAS x 1 2"));
+  const broken = new RaftLiteError("storage-failed", "The disk failed a read.");
+  vi.spyOn(bench.storage.sql, "exec").mockImplementation(() => {
+    throw broken;
+  });
+  expect(() => bench.store.apply(entry)).toThrow(broken);
 });
