@@ -142,16 +142,21 @@ describe("refused as changed", () => {
 
 describe("refused though every checksum is right", () => {
   test("a second vote in a term", async () => {
-    const mine = ofNode(original, "A");
+    const isVote = (record: Unnumbered) => record.event === "vote-granted" && !record.preVote;
+    // Whoever voted: who does changes with the simulator.
+    const voter = original.find(({ lines }) => lines.some((line) => isVote(JSON.parse(line))))!.node;
+    const mine = ofNode(original, voter);
     const forged = rewritten(mine, (segments) => {
-      const isVote = (record: Unnumbered) => record.event === "vote-granted" && !record.preVote;
       const segment = segments.find((records) => records.some(isVote))!;
       const at = segment.findIndex(isVote);
       const vote = segment[at] as Extract<Unnumbered, { event: "vote-granted" }>;
-      segment.splice(at + 1, 0, { ...vote, to: vote.to === "C" ? "B" : "C" });
+      segment.splice(at + 1, 0, {
+        ...vote,
+        to: ["A", "B", "C"].find((id) => id !== vote.to && id !== voter)!,
+      });
       return segments;
     });
-    const others = original.filter(({ node }) => node !== "A");
+    const others = original.filter(({ node }) => node !== voter);
     const verdict = await judge(forged, others);
     expect(brokenRules(verdict)).toContain("one-vote-per-term");
     const finding = verdict.findings.find(({ rule }) => rule === "one-vote-per-term");
