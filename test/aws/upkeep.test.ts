@@ -86,6 +86,18 @@ describe("replace", () => {
     expect((await again.replace("B")).code).toBe(0);
   });
 
+  test("does not wait for what nobody can see from here", async () => {
+    const d = await running();
+    d.nodes.operator = "203.0.113.99";
+    const started = d.cloud.world.now;
+    const { code, stdout } = await d.replace("B");
+    expect(code).toBe(0);
+    expect(stdout).toContain("note: no node answers here");
+    expect(stdout).toContain("Not waited for: ");
+    expect(d.cloud.world.now - started).toBeLessThan(200_000);
+    expect((await d.replace("B", { waitSeconds: 300 })).error?.message).toMatch(/^after 300 s: B: /);
+  });
+
   test("refuses a node that there is not, with those that there are", async () => {
     const d = await running();
     expect((await d.replace("D")).error?.message).toMatch(/"D" is no node of the cluster: it has A, B, C/);

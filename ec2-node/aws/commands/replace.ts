@@ -21,8 +21,11 @@ export interface ReplaceOptions extends CommonOptions {
   readonly yes: boolean;
   /** Also where the others have no majority without it. */
   readonly force: boolean;
-  readonly waitSeconds: number;
+  /** null: as long as is usual, and not at all where no node answered before either. */
+  readonly waitSeconds: number | null;
 }
+
+const USUAL_WAIT_SECONDS = 300;
 
 /** `raft-lite ec2 replace NODE`: a new instance with the node's addresses and data volume. */
 export function replace(options: ReplaceOptions, tools: Tools): Promise<number> {
@@ -56,7 +59,11 @@ export function replace(options: ReplaceOptions, tools: Tools): Promise<number> 
     await session.apply(work, plan(work.found), goOn);
     const after = await discover(session.account);
     for (const line of nodeLines(record, after)) session.say(line);
-    const ready = await awaitHealth(session, record, after, [node], options.waitSeconds);
+    const isBlind = health.nodes.every(({ status }) => status === null);
+    const waitSeconds = options.waitSeconds ?? (isBlind ? 0 : USUAL_WAIT_SECONDS);
+    const ready = await awaitHealth(session, record, after, [node], waitSeconds);
+    if (ready === null)
+      session.say(`Not waited for: \`${session.commandLine("status")}\` says when ${node} is back.`);
     session.document({
       cluster: session.account.cluster,
       node,

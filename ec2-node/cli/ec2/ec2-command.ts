@@ -139,19 +139,22 @@ function replace(): Command {
     )
     .argument("<node>", "id of the node, such as A")
     .option("--instance-type <type>", "the cluster's instance type from now on")
-    .option("--wait <seconds>", "how long to wait for the node; 0: not at all", DEFAULT_WAIT_SECONDS)
+    .option(
+      "--wait <seconds>",
+      "how long to wait for the node; 0: not at all (default: 300, and 0 where no node answers before)",
+    )
     .option("--force", "also where the others have no majority without it")
     .option("--yes", "do not ask")
     .action(
       async (
         node: string,
-        flags: CommonFlags & { instanceType?: string; wait: string; force?: boolean; yes?: boolean },
+        flags: CommonFlags & { instanceType?: string; wait?: string; force?: boolean; yes?: boolean },
       ) => {
         const options = {
           ...readCommon(flags),
           node,
           instanceType: flags.instanceType === undefined ? undefined : readInstanceType(flags.instanceType),
-          waitSeconds: readWait(flags.wait),
+          waitSeconds: flags.wait === undefined ? null : readWait(flags.wait),
           force: flags.force ?? false,
           yes: flags.yes ?? false,
         };

@@ -59,7 +59,7 @@ export class Deployment {
   }
 
   replace(node: string, options: Partial<ReplaceOptions> = {}): Promise<Run> {
-    const own = { node, instanceType: undefined, yes: true, force: false, waitSeconds: 300 };
+    const own = { node, instanceType: undefined, yes: true, force: false, waitSeconds: null };
     return this.#run((tools) => replace({ ...COMMON, ...own, ...options }, tools));
   }
 
