@@ -237,6 +237,8 @@ export class RaftNode implements NodeApi {
     this.#state = "draining";
     this.#waits.endAll("stopping");
     await this.#until(drainMs, () => this.#commands.count === 0 && this.#reads.count === 0);
+    // Whoever has failed meanwhile may have applied half an entry: a write would make it count as applied.
+    if (this.#isDeaf()) return;
     this.#rejectClients("stopping");
     this.#writer.start(this.#host.clock.now(), true);
     await this.#until(handOverMs, () => this.#writer.startedAt === null);

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { LogStore } from "../../shared/storage/log-store.ts";
+import { append, command, exchangeAs } from "./support/by-hand.ts";
 import type { Machine } from "./support/machine.ts";
 import { Waiting } from "./support/waiting.ts";
 import { cluster } from "./support/world.ts";
@@ -76,4 +78,31 @@ test("a node that has stopped refuses everybody", async () => {
   expect(await node.node.exchange("{}")).toMatchObject({ status: 503, peer: null });
   expect(await node.node.single("RequestVote", "{}")).toMatchObject({ status: 503, peer: null });
   expect(node.node.health()).toEqual({ healthy: false, reason: "this node has stopped" });
+});
+
+test("a node that fails while it waits for its end writes nothing more", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  const [node] = world.followers as [Machine];
+  world.isolate(node);
+  await world.run(50);
+  const { lastIndex } = node.raft;
+  const { term } = node.status;
+  exchangeAs(leader, node, [append(leader, term, [lastIndex, term], [command(term, "SET x=1")])]);
+  await world.run(5);
+  // It keeps the node from its end.
+  node.execute("SET y=1");
+  const stopped = new Waiting(node.node.stop());
+  await world.run(5);
+  expect(stopped.isPending).toBe(true);
+  node.store.apply = () => {
+    throw new Error("the disk cannot be read");
+  };
+  exchangeAs(leader, node, [append(leader, term, [lastIndex + 1, term])]);
+  await world.answer(stopped, withinMs);
+  expect(node.fatal).toMatchObject({ message: "the disk cannot be read" });
+  await world.run(50);
+  expect(LogStore.open(node.storage, { id: node.id, mintStoreId: () => "" }).applied).toBeLessThanOrEqual(
+    lastIndex,
+  );
 });
