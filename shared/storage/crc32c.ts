@@ -64,8 +64,10 @@ let remembered: Int32Array = new Int32Array(0);
 
 /** Memory as words, from its beginning: short bodies lie many to a piece of memory, and come one after the other. */
 function wordsOf(buffer: ArrayBufferLike): Int32Array {
-  if (remembered.buffer === buffer) return remembered;
-  const words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+  const count = buffer.byteLength >>> 2;
+  // Memory may grow and stay the same.
+  if (remembered.buffer === buffer && remembered.length === count) return remembered;
+  const words = new Int32Array(buffer, 0, count);
   if (buffer.byteLength <= LARGEST_REMEMBERED) remembered = words;
   return words;
 }

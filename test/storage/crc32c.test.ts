@@ -47,6 +47,15 @@ describe("crc32c", () => {
     }
   });
 
+  it("is the same in memory that has grown since it was last looked at", () => {
+    const memory = new ArrayBuffer(1000, { maxByteLength: 8000 });
+    expect(crc32c(new Uint8Array(memory))).toBe(slowly(new Uint8Array(memory)));
+    memory.resize(8000);
+    const bytes = new Uint8Array(memory);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = at * 7;
+    expect(crc32c(bytes)).toBe(slowly(bytes));
+  });
+
   it("changes with every single bit", () => {
     const bytes = new Uint8Array(40).fill(0x5a);
     const whole = crc32c(bytes);
