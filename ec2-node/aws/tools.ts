@@ -1,3 +1,4 @@
+import { sendCommand } from "../cli/command-command.ts";
 import type { NodeReport } from "../cli/node-report.ts";
 import { reportOf } from "../cli/node-report.ts";
 import type { Bundle } from "./bundle/load-bundle.ts";
@@ -27,6 +28,8 @@ export interface Tools {
   readonly loadBundle: () => Promise<Bundle>;
   /** Asks a node how it is; never rejects. */
   readonly report: (url: string) => Promise<NodeReport>;
+  /** Sends one command to a node and prints what became of it. */
+  readonly sendCommand: typeof sendCommand;
   /** Aborted when the user wants to end what goes on by itself. */
   readonly stop: AbortSignal;
 }
@@ -45,6 +48,7 @@ export function realTools(stop: AbortSignal): Tools {
     operatorCidr: () => operatorCidr(),
     loadBundle,
     report: (url) => reportOf(url, null, REPORT_WITHIN_MS),
+    sendCommand,
     stop,
   };
 }

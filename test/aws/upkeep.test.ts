@@ -254,6 +254,31 @@ describe("status", () => {
   });
 });
 
+describe("command", () => {
+  const urlOf = (d: Deployment, id: string) => {
+    const { interfaceId } = instanceOf(d, id);
+    return `http://${d.cloud.ec2.interfaces.publicOf(interfaceId)?.address}:8000`;
+  };
+
+  test("goes to the leader, and another node where that one is away, and says nothing itself", async () => {
+    const d = await running();
+    expect(await d.command("SET", "x=5")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    d.nodes.broken.add("A");
+    expect((await d.command("GET x")).code).toBe(0);
+    expect(d.sent).toEqual([
+      [urlOf(d, "A"), "SET x=5"],
+      [urlOf(d, "B"), "GET x"],
+    ]);
+  });
+
+  test("where no node answers: one line that names the way to be let in", async () => {
+    const d = await running();
+    d.nodes.operator = "203.0.113.99";
+    expect((await d.command("GET x")).error?.message).toMatch(/^no node answers here \(A: .*ec2 authorize/);
+    expect(d.sent).toEqual([]);
+  });
+});
+
 describe("logs", () => {
   test("of every node, with its id before each line", async () => {
     const d = await running();
@@ -268,6 +293,18 @@ describe("logs", () => {
     const { stdout } = await d.logs({ node: "b" });
     expect(stdout.split("\n")).toContain(`a line of ${instanceOf(d, "B").id}`);
     expect(stdout).not.toContain(instanceOf(d, "A").id);
+  });
+
+  test("-f goes on behind what it has shown, until it is stopped", async () => {
+    const d = await running();
+    const following = d.logs({ node: "A", follow: true });
+    await d.cloud.clock.sleep(30_000);
+    d.stop.abort();
+    const { code, stdout } = await following;
+    expect(code).toBe(0);
+    const lines = stdout.split("\n").filter((line) => line.includes(instanceOf(d, "A").id));
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines.map((line) => line.startsWith("a line"))).toEqual(lines.map((_, at) => at === 0));
   });
 
   test("of an instance that has not reported yet: one line that says so", async () => {

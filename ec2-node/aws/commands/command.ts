@@ -1,5 +1,4 @@
 import { RaftLiteError } from "../../../shared/errors.ts";
-import { sendCommand } from "../../cli/command-command.ts";
 import { askCluster } from "../health.ts";
 import type { CommonOptions } from "../session.ts";
 import { Session } from "../session.ts";
@@ -26,7 +25,7 @@ export function command(options: CommandOptions, tools: Tools): Promise<number> 
           `if your own address has changed, \`${session.commandLine("authorize")}\` lets it in`,
       );
     }
-    await sendCommand(chosen.url, options.words.join(" "), { token: null, json: options.json });
+    await tools.sendCommand(chosen.url, options.words.join(" "), { token: null, json: options.json });
     return 0;
   });
 }

@@ -7,6 +7,7 @@ import { SSMClient } from "@aws-sdk/client-ssm";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { AuthorizeOptions } from "../../../ec2-node/aws/commands/authorize.ts";
 import { authorize } from "../../../ec2-node/aws/commands/authorize.ts";
+import { command } from "../../../ec2-node/aws/commands/command.ts";
 import type { DestroyOptions } from "../../../ec2-node/aws/commands/destroy.ts";
 import { destroy } from "../../../ec2-node/aws/commands/destroy.ts";
 import type { LogsOptions } from "../../../ec2-node/aws/commands/logs.ts";
@@ -42,6 +43,10 @@ export class Deployment {
   answer = true;
   /** Happens while a question stands. */
   whileAsked: () => void = () => {};
+  /** CTRL+C. */
+  readonly stop = new AbortController();
+  /** What was sent to nodes, by their addresses. */
+  readonly sent: (readonly [url: string, cmd: string])[] = [];
   readonly questions: string[] = [];
 
   constructor(options: CloudOptions = {}) {
@@ -79,6 +84,10 @@ export class Deployment {
     );
   }
 
+  command(...words: string[]): Promise<Run> {
+    return this.#run((tools) => command({ ...COMMON, words }, tools));
+  }
+
   status(options: Partial<CommonOptions> = {}): Promise<Run> {
     return this.#run((tools) => status({ ...COMMON, ...options }, tools));
   }
@@ -106,7 +115,11 @@ export class Deployment {
       operatorCidr: () => Promise.resolve(`${this.nodes.operator}/32`),
       loadBundle: () => Promise.resolve(this.bundle),
       report: (url) => this.nodes.report(url),
-      stop: new AbortController().signal,
+      sendCommand: (url, cmd) => {
+        this.sent.push([url, cmd]);
+        return Promise.resolve();
+      },
+      stop: this.stop.signal,
     };
     const started = Promise.resolve().then(() => command(tools));
     const ended = await started.then(

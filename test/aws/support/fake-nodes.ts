@@ -200,7 +200,9 @@ export class FakeNodes {
     const [line = ""] = lines;
     const [program, bucket = "", key = "", sha256 = ""] = line.split(" ");
     if (program === "journalctl") {
-      return { exitCode: 0, stdout: `a line of ${instance.id}\n-- cursor: s=1;i=2\n`, stderr: "" };
+      const isLater = line.includes("--after-cursor='s=1;i=2'");
+      const said = isLater ? "a later line" : "a line";
+      return { exitCode: 0, stdout: `${said} of ${instance.id}\n-- cursor: s=1;i=2\n`, stderr: "" };
     }
     if (program === "curl") return this.#answers(instance);
     if (program !== "/opt/raft-lite/fetch")
