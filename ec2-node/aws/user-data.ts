@@ -31,8 +31,6 @@ export interface NodeLaunch {
   readonly bundle: BundleSource;
   /** Name of the SSM parameter that holds the cluster's secret. */
   readonly secretParameter: string;
-  /** Where AWS is something else. */
-  readonly endpointUrl?: string;
 }
 
 /**
@@ -74,7 +72,7 @@ function installArguments({ bucket, key, sha256 }: BundleSource, region: string)
 function environmentFile(launch: NodeLaunch): string {
   const address = launch.publicAddress ?? launch.privateAddress;
   const peers = launch.peers.map((peer) => `${peer.id}=http://${peer.address}:${PEER_PORT}`);
-  const variables: readonly (readonly [name: string, value: string | undefined])[] = [
+  const variables: readonly (readonly [name: string, value: string])[] = [
     ["RAFT_CLUSTER", launch.cluster],
     ["RAFT_ID", launch.id],
     ["RAFT_PORT", String(PEER_PORT)],
@@ -84,11 +82,8 @@ function environmentFile(launch: NodeLaunch): string {
     ["RAFT_VOLUME", launch.volumeId],
     ["RAFT_SECRET_PARAMETER", launch.secretParameter],
     ["AWS_REGION", launch.region],
-    ["AWS_ENDPOINT_URL", launch.endpointUrl],
   ];
-  return variables
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${plain(name, value)}\n`]))
-    .join("");
+  return variables.map(([name, value]) => `${name}=${plain(name, value)}\n`).join("");
 }
 
 /** What nobody needs to quote: the same to YAML, shells and systemd. */

@@ -76,13 +76,6 @@ test("without a public address clients are told the private one", () => {
   expect(variablesOf(content).RAFT_ADVERTISE).toBe("http://172.31.100.11:8000");
 });
 
-test("another endpoint of AWS goes to the instance", () => {
-  const launch = { ...launchOf(), endpointUrl: "http://10.0.0.5:5000" };
-  expect(variablesOf(contentOf(configOf(launch), "/etc/raft-lite/node.env"))).toMatchObject({
-    AWS_ENDPOINT_URL: "http://10.0.0.5:5000",
-  });
-});
-
 test("the last thing it does is to fetch the bundle, by its hash", () => {
   const { bundle, region } = launchOf();
   const words = [bundle.bucket, `bundles/${SHA256}.tar.gz`, SHA256, "ap-southeast-2"];
@@ -117,7 +110,7 @@ describe("as cloud-init reads it", () => {
   });
 
   test.skipIf(!has("cloud-init"))("its schema is kept", () => {
-    for (const launch of [launchOf("A", 5), { ...launchOf(), endpointUrl: "http://10.0.0.5:5000" }]) {
+    for (const launch of [launchOf("A", 5), launchOf()]) {
       const file = join(directory, "user-data");
       writeFileSync(file, userData(launch));
       const { status, output } = runTool("cloud-init", ["schema", "--config-file", file]);
@@ -133,7 +126,7 @@ describe("its size", () => {
   });
 
   test("is refused where EC2 would", () => {
-    const launch = { ...launchOf(), endpointUrl: `http://10.0.0.5/${"x".repeat(USER_DATA_LIMIT_BYTES)}` };
+    const launch = { ...launchOf(), cluster: "x".repeat(USER_DATA_LIMIT_BYTES) };
     expect(() => userData(launch)).toThrow(
       expect.objectContaining({
         code: "user-data-too-large",
@@ -145,7 +138,7 @@ describe("its size", () => {
 
 describe("a value that a shell would not take as it stands is refused", () => {
   test.each<[string, Partial<NodeLaunch>]>([
-    ["a space", { endpointUrl: "http://10.0.0.5 x" }],
+    ["a space", { cluster: "a b" }],
     ["a quote", { cluster: 'a"b' }],
     ["a dollar", { secretParameter: "/raft-lite/$(id)/secret" }],
     ["a line's end", { region: "us-east-1\nRAFT_ID=B" }],
