@@ -2,6 +2,7 @@ import { RaftLiteError } from "../errors.ts";
 import type { LogIndex, NodeId, Term } from "../raft/types.ts";
 import type { LogEntry, Origin } from "../storage/entry.ts";
 import type { CommandOutcome } from "./api.ts";
+import { SequenceMap } from "./sequence-map.ts";
 import type { Forward, ForwardResponse, ForwardResult } from "./wire.ts";
 
 /**
@@ -30,6 +31,8 @@ export interface PendingCommand {
   openCalls: ReadonlySet<number>;
   /** It has been in this node's own log as leader. */
   proposed: boolean;
+  /** It waits for a leader. */
+  isUnsent: boolean;
   readonly resolve: (outcome: CommandOutcome) => void;
   readonly reject: (error: RaftLiteError) => void;
 }
@@ -39,14 +42,19 @@ const answerPatienceMs = 1000;
 /** After a refusal, before the next attempt. */
 const refusalPauseMs = 20;
 
+/** So many that do not wait any more may stand among those that do. */
+const mostStale = 64;
+
 /** At the leader, where most commands come in, none has any. */
 const noCalls: ReadonlySet<number> = new Set();
 
 export class Commands {
   readonly #node: NodeId;
   readonly #boot: number;
-  readonly #pending = new Map<number, PendingCommand>();
-  readonly #unsent = new Set<PendingCommand>();
+  readonly #pending = new SequenceMap<PendingCommand>();
+  /** Those that wait for a leader, in their order, among some that do not any more. */
+  #unsent: PendingCommand[] = [];
+  #unsentCount = 0;
   #nextSequence = 1;
   #bytes = 0;
   #nextDeadline = Number.POSITIVE_INFINITY;
@@ -77,7 +85,7 @@ export class Commands {
   }
 
   get hasUnsent(): boolean {
-    return this.#unsent.size > 0;
+    return this.#unsentCount > 0;
   }
 
   /** Not before then does a refused command go out again. */
@@ -94,9 +102,10 @@ export class Commands {
       attempt: { type: "none" },
       openCalls: noCalls,
       proposed: false,
+      isUnsent: false,
     };
     this.#pending.set(pending.sequence, pending);
-    this.#unsent.add(pending);
+    this.#addUnsent(pending);
     this.#bytes += pending.bytes.length;
     this.#nextDeadline = Math.min(this.#nextDeadline, pending.deadline);
   }
@@ -107,20 +116,24 @@ export class Commands {
 
   /** The oldest sequence that may still be sent. */
   #floor(): number {
-    for (const sequence of this.#pending.keys()) return sequence;
-    return this.#nextSequence;
+    return this.#pending.lowest ?? this.#nextSequence;
   }
 
   /** Those that wait for a leader, at most `maxBytes` of payloads but at least one. */
   takeUnsent(maxBytes: number): PendingCommand[] {
     const taken: PendingCommand[] = [];
     let bytes = 0;
-    for (const pending of this.#unsent) {
+    let at = 0;
+    for (; at < this.#unsent.length; at++) {
+      const pending = this.#unsent[at]!;
+      if (!pending.isUnsent) continue;
       bytes += pending.bytes.length;
       if (taken.length > 0 && bytes > maxBytes) break;
-      this.#unsent.delete(pending);
+      pending.isUnsent = false;
+      this.#unsentCount--;
       taken.push(pending);
     }
+    this.#unsent = this.#unsent.slice(at);
     return taken;
   }
 
@@ -133,7 +146,23 @@ export class Commands {
   #renew(pending: PendingCommand): void {
     if (!this.#pending.has(pending.sequence)) return;
     pending.attempt = { type: "none" };
-    this.#unsent.add(pending);
+    this.#addUnsent(pending);
+  }
+
+  #addUnsent(pending: PendingCommand): void {
+    if (pending.isUnsent) return;
+    pending.isUnsent = true;
+    this.#unsentCount++;
+    this.#unsent.push(pending);
+  }
+
+  /** It has been answered. While nobody leads none is taken, and clients that give up must not fill the memory. */
+  #dropUnsent(pending: PendingCommand): void {
+    if (!pending.isUnsent) return;
+    pending.isUnsent = false;
+    this.#unsentCount--;
+    if (this.#unsent.length < 2 * this.#unsentCount + mostStale) return;
+    this.#unsent = this.#unsent.filter(({ isUnsent }) => isUnsent);
   }
 
   /** Makes one message to the leader of these. */
@@ -217,7 +246,7 @@ export class Commands {
   expire(now: number, leader: NodeId | null): void {
     if (now < this.#nextDeadline) return;
     this.#nextDeadline = Number.POSITIVE_INFINITY;
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.values()) {
       if (pending.deadline <= now) this.reject(pending, unansweredError(pending, leader));
       else this.#nextDeadline = Math.min(this.#nextDeadline, pending.deadline);
     }
@@ -241,19 +270,18 @@ export class Commands {
   /** Refuses those that wait to be sent and must not be sent on. */
   rejectStaying(error: (outcome: "none" | "unknown") => RaftLiteError): void {
     for (const pending of [...this.#unsent]) {
-      if (!pending.forward) this.reject(pending, error(outcomeOf(pending)));
+      if (pending.isUnsent && !pending.forward) this.reject(pending, error(outcomeOf(pending)));
     }
   }
 
   rejectAll(error: (outcome: "none" | "unknown") => RaftLiteError): void {
-    for (const pending of [...this.#pending.values()]) this.reject(pending, error(outcomeOf(pending)));
+    for (const pending of this.#pending.values()) this.reject(pending, error(outcomeOf(pending)));
   }
 
   #remove(sequence: number): PendingCommand | undefined {
-    const pending = this.#pending.get(sequence);
+    const pending = this.#pending.take(sequence);
     if (!pending) return undefined;
-    this.#pending.delete(sequence);
-    this.#unsent.delete(pending);
+    this.#dropUnsent(pending);
     this.#bytes -= pending.bytes.length;
     return pending;
   }

@@ -4,7 +4,7 @@ import type { LogEntry, Payload } from "../storage/entry.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { ownPayload } from "./wire-entry.ts";
 
-/** Bytes of entries kept in memory once they are durable and applied, for followers that are a little behind. */
+/** Bytes of entries kept in memory once they are durable and applied, for followers that are behind. */
 const keptBytes = 2 << 20;
 
 /** So many places of entries that were let go are kept, at least, before the others are moved down. */
@@ -109,9 +109,13 @@ export class LogTail {
     }
   }
 
-  /** Lets go of old entries; those after `needed` stay whatever they take. */
-  evict(needed: LogIndex): void {
-    while (this.#bytes > keptBytes && this.#first <= needed && this.#gone < this.#entries.length) {
+  /**
+   * Lets go of old entries: of those that every follower has (up to `replicated`) at once, or they would grow old and
+   * be expensive to collect; of others when they are many. Those after `needed` stay whatever they take.
+   */
+  evict(needed: LogIndex, replicated: LogIndex): void {
+    while (this.#first <= needed && this.#gone < this.#entries.length) {
+      if (this.#first > replicated && this.#bytes <= keptBytes) break;
       this.#bytes -= this.#at(this.#first).size;
       this.#entries[this.#gone++] = released;
       this.#first++;

@@ -347,7 +347,7 @@ export class RaftNode implements NodeApi {
     const appliesAt = this.#host.clock.now();
     this.#applySome();
     this.#writer.excuse(this.#host.clock.now() - appliesAt);
-    this.#tail.evict(Math.min(this.#raft.durableIndex, this.#applier.applied));
+    this.#tail.evict(Math.min(this.#raft.durableIndex, this.#applier.applied), this.#raft.replicatedIndex);
     this.#setTimer();
     this.#reporter.turnEnds();
     const idle = this.#whenIdle;

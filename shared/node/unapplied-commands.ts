@@ -1,13 +1,14 @@
 import type { LogIndex, NodeId } from "../raft/types.ts";
 import type { Origin } from "../storage/entry.ts";
+import { SequenceMap } from "./sequence-map.ts";
 
 type Key = Pick<Origin, "node" | "boot" | "sequence">;
 
 interface FromOneBoot {
   readonly node: NodeId;
   readonly boot: number;
-  /** Where each command is in the log, by its sequence, in the order of the log. */
-  readonly indexes: Map<number, LogIndex>;
+  /** Where each command is in the log, by its sequence. */
+  readonly indexes: SequenceMap<LogIndex>;
 }
 
 /** Commands in the log that are not applied yet, by their origin. */
@@ -18,7 +19,7 @@ export class UnappliedCommands {
   add(origin: Key, index: LogIndex): void {
     let known = this.#of(origin);
     if (known === undefined) {
-      known = { node: origin.node, boot: origin.boot, indexes: new Map() };
+      known = { node: origin.node, boot: origin.boot, indexes: new SequenceMap() };
       this.#origins.push(known);
     }
     known.indexes.set(origin.sequence, index);
@@ -28,13 +29,16 @@ export class UnappliedCommands {
     return this.#of(origin)?.indexes.get(origin.sequence);
   }
 
-  /** Everything up to `applied` needs no watching any more. */
+  /**
+   * Everything up to `applied` needs no watching any more. One that came into the log before others of its origin with
+   * lower sequences may stay until these are applied, too.
+   */
   release(applied: LogIndex): void {
     let isEmpty = false;
     for (const { indexes } of this.#origins) {
-      for (const [sequence, index] of indexes) {
-        if (index > applied) break;
-        indexes.delete(sequence);
+      for (let lowest = indexes.lowest; lowest !== null; lowest = indexes.lowest) {
+        if ((indexes.get(lowest) as LogIndex) > applied) break;
+        indexes.take(lowest);
       }
       if (indexes.size === 0) isEmpty = true;
     }

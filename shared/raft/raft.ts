@@ -334,6 +334,15 @@ export class Raft {
     return this.#core.state.log.durableIndex;
   }
 
+  /** At a leader every follower is known to have the log up to here; elsewhere the end of the log: it sends nobody any. */
+  get replicatedIndex(): LogIndex {
+    const { role, log } = this.#core.state;
+    let replicated = log.lastIndex;
+    if (role.type !== "leader") return replicated;
+    for (const { matchIndex } of role.progress) replicated = Math.min(replicated, matchIndex);
+    return replicated;
+  }
+
   get configuration(): Configuration | null {
     return configurationOf(this.#core.state);
   }

@@ -103,14 +103,31 @@ describe("old entries", () => {
       span(1, 20).map((index) => ({ ...commandEntry(index), size: mebibyte })),
     );
     const read = () => tail.read(1, 20, everything);
-    tail.evict(5);
+    tail.evict(5, 0);
     save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
     expect(indexes(read())).toEqual(span(1, 20));
     expect(read().map(({ size }) => size === mebibyte)).toEqual(span(1, 20).map((index) => index > 5));
-    tail.evict(20);
+    tail.evict(20, 0);
     expect(read().filter(({ size }) => size === mebibyte)).toHaveLength(2);
-    tail.evict(20);
+    tail.evict(20, 0);
     expect(read().map(textOf)).toEqual(entries.map(textOf));
+  });
+
+  test("go at once where every follower has them, however few they are", () => {
+    const tail = new LogTail(store);
+    const entries = stageAll(
+      tail,
+      span(1, 20).map((index) => ({ ...commandEntry(index), size: 1000 })),
+    );
+    save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
+    const inMemory = () => indexes(tail.read(1, 20, everything).filter(({ size }) => size === 1000));
+    tail.evict(20, 7);
+    expect(inMemory()).toEqual(span(8, 20));
+    tail.evict(12, 20);
+    expect(inMemory(), "what is needed here stays").toEqual(span(13, 20));
+    tail.evict(20, 3);
+    expect(inMemory(), "a follower that has lost some is sent the others all the same").toEqual(span(13, 20));
+    expect(tail.read(1, 20, everything).map(textOf)).toEqual(entries.map(textOf));
   });
 
   test("that were replaced count no more", () => {
@@ -120,7 +137,7 @@ describe("old entries", () => {
       span(2, 9).map((index) => ({ ...commandEntry(index, { term: 2 }), size: mebibyte / 10 })),
     );
     save(...span(1, 9).map((index) => commandEntry(index, { text: "stored" })));
-    tail.evict(9);
+    tail.evict(9, 0);
     expect(tail.read(1, 9, everything).map(textOf)).not.toContain("stored");
   });
 
@@ -132,7 +149,7 @@ describe("old entries", () => {
     );
     save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
     for (let needed = 500; needed <= 5000; needed += 500) {
-      tail.evict(needed);
+      tail.evict(needed, 0);
       expect(tail.lastIndex).toBe(5000);
       const inMemory = tail.read(1, 5000, everything).filter(({ size }) => size === 4096);
       expect(indexes(inMemory)).toEqual(span(Math.min(needed, 5000 - 512) + 1, 5000));
@@ -150,7 +167,7 @@ describe("old entries", () => {
   test("that were let go can still be replaced", () => {
     const tail = large(0, 20);
     save(...span(1, 20).map((index) => commandEntry(index)));
-    tail.evict(20);
+    tail.evict(20, 0);
     tail.stage(commandEntry(3, { term: 2 }), 5);
     expect(tail.lastIndex).toBe(3);
     expect(tail.ordinalAfter(3)).toBe(3);

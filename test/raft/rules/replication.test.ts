@@ -70,6 +70,16 @@ describe("a leader", () => {
     expect(node.view.peers[0]?.matchIndex).toBe(5);
   });
 
+  test("knows how far every follower has its log, and elsewhere there is nobody to send it to", () => {
+    const node = leader();
+    node.propose(3);
+    node.receive(ack("A", 2, 5));
+    expect(node.core.replicatedIndex).toBe(2);
+    node.receive(ack("B", 2, 4));
+    expect(node.core.replicatedIndex).toBe(4);
+    expect(new Solo({ log: [1, 1, 1] }).core.replicatedIndex).toBe(3);
+  });
+
   test("gives a whole turn's proposals to each follower in one message", () => {
     const node = leader();
     const proposals = [{ size: 1 }];
