@@ -14,6 +14,8 @@ export interface HeapGrowth {
  * outlives two collections and is then kept until the next one of the whole heap. And to V8 the buffers of requests and
  * groups count as growth of a small heap, so that it would go through all of it several times a second, which took a
  * third of a leader's processor time (docs/performance.md).
+ *
+ * So little outlives a collection of the young generation that to wake other threads for it takes longer than to do it.
  */
 const HEAP_GROWTH: HeapGrowth = { youngBytes: 16 << 20, smallHeapBytes: 64 << 20 };
 
@@ -26,6 +28,7 @@ export function tuneGarbageCollection(
   { youngBytes, smallHeapBytes }: HeapGrowth = HEAP_GROWTH,
   setFlags: (flags: string) => void = setFlagsFromString,
 ): void {
+  setFlags("--no-parallel-scavenge");
   const setFlag = flagSetter(setFlags);
   const adjust = (isWhole: boolean): void => {
     const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === "new_space");

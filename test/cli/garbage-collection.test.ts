@@ -9,11 +9,13 @@ const PRELUDE = `
   const rest = () => new Promise((resolve) => setImmediate(resolve));
 `;
 
-/** Runs a module in a process of its own, whose heap is its own too; returns what it prints, as JSON. */
-function run(program: string): unknown {
-  const args = ["--no-warnings", "--expose-gc", "--input-type=module", "-e", PRELUDE + program];
-  return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 }));
+/** Runs a module in a process of its own, whose heap is its own too; returns what it prints. */
+function output(program: string, ...flags: readonly string[]): string {
+  const args = ["--no-warnings", "--expose-gc", ...flags, "--input-type=module", "-e", PRELUDE + program];
+  return execFileSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 });
 }
+
+const run = (program: string): unknown => JSON.parse(output(program));
 
 /** The largest young generation, in MiB, of a process much of whose memory lives on. */
 function largestYoungGeneration(tune: string): number {
@@ -38,6 +40,23 @@ test("the young generation grows as far as it may and no further", () => {
   // V8 adds single pages where hardly anything dies.
   expect(limited).toBeLessThan(24);
   expect(largestYoungGeneration("")).toBeGreaterThan(24);
+});
+
+test("the young generation is collected by the thread that fills it alone", () => {
+  const traced = output(
+    `
+      tuneGarbageCollection();
+      const kept = [];
+      for (let at = 0; at < 200_000; at++) kept.push({ at, text: "kept " + at });
+      await rest();
+    `,
+    "--trace-gc-nvp",
+  );
+  const elsewhere = [...traced.matchAll(/ gc=s .* background\.scavenge\.parallel=([\d.]+)/g)].map(([, ms]) =>
+    Number(ms),
+  );
+  expect(elsewhere.length).toBeGreaterThan(0);
+  expect(Math.max(...elsewhere)).toBe(0);
 });
 
 test("a small heap may grow to three times what lives, a large one as V8 would have it", () => {
