@@ -71,6 +71,7 @@ function run(job: Job, report: (message: FromLoad) => void): void {
   const end = () => {
     if (ended) return;
     ended = true;
+    for (const timer of timers) clearTimeout(timer);
     const elapsedMs = performance.now() - startedAt;
     const { user, system } = process.cpuUsage(cpuAtStart);
     for (const socket of sockets) socket.destroy();
@@ -114,8 +115,8 @@ function run(job: Job, report: (message: FromLoad) => void): void {
   };
 
   for (let client = 0; client < job.clients; client++) open(job.ports[client % job.ports.length]!);
-  setTimeout(begin, job.warmUpMs);
-  setTimeout(end, job.warmUpMs + job.measureMs);
+  const timers = [setTimeout(begin, job.warmUpMs), setTimeout(end, job.warmUpMs + job.measureMs)];
 }
 
+process.on("disconnect", () => process.exit());
 process.on("message", (job: Job) => run(job, (message) => process.send?.(message)));

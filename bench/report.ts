@@ -22,7 +22,7 @@ const { machine, settings, date } = results;
 const facts =
   `Measured on ${date.slice(0, 10)}: Node ${machine.node}, etcd ${machine.etcd ?? "not installed"}, ` +
   `${machine.processors}, ${machine.system}; ${settings.rounds} rounds of ${settings.roundMs / 1000} s, ` +
-  `medians (least … greatest), values of ${settings.valueBytes} bytes on ${settings.keys.toLocaleString("en")} keys; ` +
+  `medians (least … greatest), after ${settings.warmUpSeconds.puts} s of puts and ${settings.warmUpSeconds.each} s of each load, values of ${settings.valueBytes} bytes on ${settings.keys.toLocaleString("en")} keys; ` +
   `load average ${machine.loadBefore.toFixed(1)} before the run and ${machine.loadAfter.toFixed(1)} after it.`;
 const document = readFileSync(DOCUMENT, "utf8");
 const [from, to] = [document.indexOf(BEGIN), document.indexOf(END)];

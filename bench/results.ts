@@ -8,6 +8,8 @@ export interface Results {
     readonly quick: boolean;
     readonly rounds: number;
     readonly roundMs: number;
+    /** Puts at first, and before the rounds of each load so much of that load. */
+    readonly warmUpSeconds: { readonly puts: number; readonly each: number };
     readonly valueBytes: number;
     readonly keys: number;
   };
