@@ -24,6 +24,7 @@ import type { CommandRouter } from "./command-router.ts";
 import type { Commands } from "./commands.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { problemReply } from "./exchanges.ts";
+import { Leaving } from "./leaving.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { assemble, mintId } from "./node-parts.ts";
@@ -38,10 +39,6 @@ import type { Waits } from "./waits.ts";
 import type { NodeMessage } from "./wire.ts";
 import type { WriteFlow } from "./write-flow.ts";
 import type { Writer } from "./writer.ts";
-
-/** A stopping leader waits this long for a successor, and then for what its clients still wait for. */
-const handOverMs = 1000;
-const drainMs = 500;
 
 /**
  * One running node: core, storage, transport, timer and state machine tied together. The only place where effects
@@ -68,6 +65,7 @@ export class RaftNode implements NodeApi {
   readonly #picture: NodePicture;
   readonly #reporter: NodeReporter;
   readonly #recorder: NodeRecorder | undefined;
+  readonly #leaving: Leaving;
   #queue: (RaftEvent | NodeMessage)[] = [];
   #deadline = 0;
   #scheduled = false;
@@ -77,7 +75,6 @@ export class RaftNode implements NodeApi {
   #view: RaftView;
   #provisionalKey = "";
   #wasQuiet = false;
-  #whenIdle: (() => void)[] = [];
 
   private constructor(options: NodeOptions, log: LogStore) {
     this.id = options.id;
@@ -111,6 +108,18 @@ export class RaftNode implements NodeApi {
     this.#picture = parts.picture;
     this.#reporter = parts.reporter;
     this.#view = parts.raft.view();
+    this.#leaving = new Leaving({
+      raft: parts.raft,
+      clock: options.host.clock,
+      commands: parts.commands,
+      reads: parts.reads,
+      writer: parts.writer,
+      electionTimeoutMs: options.timings.electionTimeoutMinMs,
+      transfer: () => this.#enqueue({ type: "transfer" }),
+      wake: () => this.wake(),
+      schedule: () => this.#schedule(),
+      isDeaf: () => this.#isDeaf(),
+    });
   }
 
   /**
@@ -228,20 +237,16 @@ export class RaftNode implements NodeApi {
     if (this.#state !== "running") return;
     this.#state = "stopping";
     this.#reporter.report({ type: "stopping" });
-    if (this.#raft.role === "Leader") {
-      if (this.#raft.quiet) await this.#hearOthers();
-      this.#enqueue({ type: "transfer" });
-      await this.#until(handOverMs, () => this.#raft.role !== "Leader" || !this.#hasSuccessor());
-    }
+    await this.#leaving.handOver();
     if (this.#isDeaf()) return;
     this.#state = "draining";
     this.#waits.endAll("stopping");
-    await this.#until(drainMs, () => this.#commands.count === 0 && this.#reads.count === 0);
+    await this.#leaving.drain();
     // Whoever has failed meanwhile may have applied half an entry: a write would make it count as applied.
     if (this.#isDeaf()) return;
     this.#rejectClients("stopping");
     this.#writer.start(this.#host.clock.now(), true);
-    await this.#until(handOverMs, () => this.#writer.startedAt === null);
+    await this.#leaving.written();
     if (this.#isDeaf()) return;
     this.#state = "stopped";
     this.#recorder?.stopped();
@@ -259,35 +264,6 @@ export class RaftNode implements NodeApi {
     this.#state = "stopped";
     this.#fallSilent("stopping");
   }
-
-  /** A leader that has just been woken does not know who is there. */
-  async #hearOthers(): Promise<void> {
-    this.wake();
-    await this.#until(
-      this.#options.timings.electionTimeoutMinMs / 2,
-      () => !this.#raft.quiet && this.#hasSuccessor(),
-    );
-  }
-
-  /** Somebody else is up who could lead. */
-  #hasSuccessor(): boolean {
-    const patienceMs = this.#options.timings.electionTimeoutMinMs;
-    return this.#raft.view().peers.some(({ contactMs }) => contactMs !== null && contactMs < patienceMs);
-  }
-
-  /** Waits for a condition that turns bring about, in the host's time. */
-  async #until(limitMs: number, isTrue: () => boolean): Promise<void> {
-    const end = this.#host.clock.now() + limitMs;
-    this.#stopDeadline = end;
-    // One turn sets the timer; to ask for more of them here would keep the processor busy with waiting.
-    this.#schedule();
-    while (!isTrue() && this.#host.clock.now() < end && !this.#isDeaf()) {
-      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    }
-    this.#stopDeadline = Number.POSITIVE_INFINITY;
-  }
-
-  #stopDeadline = Number.POSITIVE_INFINITY;
 
   // ---- the loop ----
 
@@ -350,9 +326,7 @@ export class RaftNode implements NodeApi {
     this.#tail.evict(Math.min(this.#raft.durableIndex, this.#applier.applied), this.#raft.replicatedIndex);
     this.#setTimer();
     this.#reporter.turnEnds();
-    const idle = this.#whenIdle;
-    this.#whenIdle = [];
-    for (const resolve of idle) resolve();
+    this.#leaving.turned();
   }
 
   /** It does so in this turn: whoever looks at it after it lost its memory is to see all that was committed. */
@@ -482,7 +456,7 @@ export class RaftNode implements NodeApi {
       this.#waits.deadline,
       this.#exchanges.replyAt,
       this.#raft.quiet ? Number.POSITIVE_INFINITY : this.#exchanges.askAt,
-      this.#stopDeadline,
+      this.#leaving.deadline,
     );
     this.#host.timer.set(at, () => this.#schedule());
   }
@@ -499,9 +473,7 @@ export class RaftNode implements NodeApi {
     this.#exchanges.close();
     this.#host.timer.clear();
     this.#rejectClients(code);
-    const idle = this.#whenIdle;
-    this.#whenIdle = [];
-    for (const resolve of idle) resolve();
+    this.#leaving.turned();
   }
 
   #rejectClients(code: "stopping" | "failed"): void {
