@@ -271,6 +271,13 @@ describe("command", () => {
     ]);
   });
 
+  test("goes to the leader though another node has answered before it", async () => {
+    const d = await running();
+    d.nodes.followers.add("A").add("B");
+    expect((await d.command("SET x=5")).code).toBe(0);
+    expect(d.sent).toEqual([[urlOf(d, "C"), "SET x=5"]]);
+  });
+
   test("where no node answers: one line that names the way to be let in", async () => {
     const d = await running();
     d.nodes.operator = "203.0.113.99";

@@ -8,20 +8,12 @@ import { NODE_IDS } from "../../ec2-node/aws/names.ts";
 import type { NodeLaunch } from "../../ec2-node/aws/user-data.ts";
 import { installLine, USER_DATA_LIMIT_BYTES, userData } from "../../ec2-node/aws/user-data.ts";
 import { RaftLiteError } from "../../shared/errors.ts";
+import type { CloudConfig } from "./support/launch.ts";
 import { launchOf, SHA256 } from "./support/launch.ts";
 import { has, runTool } from "./support/tool.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "raft-lite-user-data-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-
-interface CloudConfig {
-  readonly write_files: readonly {
-    readonly path: string;
-    readonly permissions: string;
-    readonly content: string;
-  }[];
-  readonly runcmd: readonly (readonly string[])[];
-}
 
 function configOf(launch: NodeLaunch): CloudConfig {
   const text = userData(launch);

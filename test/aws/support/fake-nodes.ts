@@ -35,6 +35,8 @@ export class FakeNodes {
   operator = "198.51.100.7";
   /** Ids of nodes that never come up, whatever is there. */
   readonly broken = new Set<string>();
+  /** Ids of nodes that never lead. */
+  readonly followers = new Set<string>();
   /** A bundle that does not run: its hash. */
   brokenBundle: string | null = null;
   /** Which node a volume was first used by: its directory is that node's for ever. */
@@ -158,6 +160,7 @@ export class FakeNodes {
   #leader(nodes: readonly Node[]): Node | undefined {
     const well = nodes.filter(({ problem }) => problem === null);
     return well.find((candidate) => {
+      if (this.followers.has(candidate.told.id)) return false;
       const reached = candidate.told.peers.filter((peer) =>
         well.some(
           (other) =>

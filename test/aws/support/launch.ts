@@ -2,6 +2,16 @@ import type { NodeId } from "../../../ec2-node/aws/names.ts";
 import { bundleKey, NODE_IDS, resourceNames } from "../../../ec2-node/aws/names.ts";
 import type { NodeLaunch } from "../../../ec2-node/aws/user-data.ts";
 
+/** Cloud-init's document, as far as it is used. */
+export interface CloudConfig {
+  readonly write_files: readonly {
+    readonly path: string;
+    readonly permissions: string;
+    readonly content: string;
+  }[];
+  readonly runcmd: readonly (readonly string[])[];
+}
+
 export const SHA256 = "0123456789abcdef".repeat(4);
 
 /** The launch of a node of a cluster with so many, its names as long as they may be. */

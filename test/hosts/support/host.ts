@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
+import type { CloudConfig } from "../../aws/support/launch.ts";
 import type { Lab } from "../../process/support/lab-room.ts";
 import { PINNED_NODE } from "../../process/support/lab-room.ts";
 import type { Running } from "../../process/support/running.ts";
@@ -14,15 +15,6 @@ const BY_ID = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_";
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Nobody waits ten minutes for what is not going to come. */
 const PATIENCE_SECONDS = "20";
-
-interface CloudConfig {
-  readonly write_files: readonly {
-    readonly path: string;
-    readonly permissions: string;
-    readonly content: string;
-  }[];
-  readonly runcmd: readonly (readonly string[])[];
-}
 
 export interface Outcome {
   readonly code: number;
