@@ -1,6 +1,8 @@
 import { invariant } from "../errors.ts";
 
 const leastCapacity = 64;
+/** A table up to this size stays as it is when all have left: the next ones are on their way. */
+const largestKept = 4096;
 /** Stands where nothing is: sequences begin at 0. */
 const free = -1;
 
@@ -65,7 +67,7 @@ export class SequenceMap<Value> {
     this.#sequences[place] = free;
     this.#values[place] = undefined;
     // Room that a rush has needed is not kept after it.
-    if (this.#size === 0 && this.#sequences.length > leastCapacity) this.#resize(leastCapacity);
+    if (this.#size === 0 && this.#sequences.length > largestKept) this.#resize(leastCapacity);
     return value;
   }
 

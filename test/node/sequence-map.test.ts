@@ -59,6 +59,18 @@ test("one that stays while a hundred thousand pass it is found, and so is the lo
   expect(map.size).toBe(20);
 });
 
+test("a rush of thousands comes and goes, and what comes after it is found", () => {
+  const map = new SequenceMap<number>();
+  for (let rush = 0; rush < 3; rush++) {
+    for (let at = 0; at < 10_000; at++) map.set(rush * 10_000 + at, at);
+    expect(map.size).toBe(10_000);
+    for (let at = 0; at < 10_000; at++) expect(map.take(rush * 10_000 + at)).toBe(at);
+    expect(shown(map)).toEqual({ size: 0, lowest: null, values: [] });
+  }
+  map.set(7, 1);
+  expect(shown(map)).toEqual({ size: 1, lowest: 7, values: [1] });
+});
+
 test("refuses numbers that are not sequences", () => {
   expect(() => new SequenceMap().set(-1, 0)).toThrow("sequences are not negative");
 });
