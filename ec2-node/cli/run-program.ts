@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { compileSooner } from "../compile-sooner.ts";
 import { tuneGarbageCollection } from "../garbage-collection.ts";
 import { runCommandLine } from "./program.ts";
 
@@ -8,6 +9,7 @@ const FLUSH_WITHIN_MS = 500;
 /** This process's whole life: its own command line, and its end with the exit code of that. */
 export async function runProgram(commands: readonly Command[]): Promise<never> {
   tuneGarbageCollection();
+  compileSooner();
   const code = await runCommandLine(process.argv.slice(2), commands);
   await Promise.race([
     Promise.all([drained(process.stdout), drained(process.stderr)]),
