@@ -1,4 +1,5 @@
 import { RaftLiteError } from "../errors.ts";
+import { encodeOperations } from "../store/operations.ts";
 import type { OperationResult } from "../store/results.ts";
 import type { HttpContext, RouteHandler } from "./context.ts";
 import { readBody } from "./context.ts";
@@ -14,7 +15,10 @@ export function kvBatchRoute(context: HttpContext): RouteHandler {
     kvWrite(
       context,
       request,
-      async () => parseBatch(decodeText(await readBody(context, request, CLIENT_BODY_LIMIT_BYTES))),
+      () => {
+        const body = readBody(context, request, CLIENT_BODY_LIMIT_BYTES);
+        return body instanceof Promise ? body.then(encodeBatch) : encodeBatch(body);
+      },
       ({ ok, results }) => {
         if (ok) return kvReply(context, `{"ok":true,"results":[${results.map(resultText).join(",")}]}`);
         const at = results.findIndex(({ code }) => code === "cas-failed");
@@ -23,6 +27,10 @@ export function kvBatchRoute(context: HttpContext): RouteHandler {
         return kvProblem(context, new RaftLiteError("cas-failed", message, { status: 409, details }));
       },
     );
+}
+
+function encodeBatch(body: Uint8Array): Uint8Array {
+  return encodeOperations(parseBatch(decodeText(body)));
 }
 
 /** JSON of a result. There are many, and nothing in them needs to be escaped. */
