@@ -8,6 +8,7 @@ import { parseBatch } from "./kv-batch.ts";
 import { kvProblem, kvReply } from "./kv-reply.ts";
 import { kvWrite } from "./kv-write.ts";
 import { CLIENT_BODY_LIMIT_BYTES } from "./limits.ts";
+import { encodePlainBatch } from "./plain-batch.ts";
 
 /** POST /v1/kv: many operations in one entry of the log, with a result each. */
 export function kvBatchRoute(context: HttpContext): RouteHandler {
@@ -30,7 +31,7 @@ export function kvBatchRoute(context: HttpContext): RouteHandler {
 }
 
 function encodeBatch(body: Uint8Array): Uint8Array {
-  return encodeOperations(parseBatch(decodeText(body)));
+  return encodePlainBatch(body) ?? encodeOperations(parseBatch(decodeText(body)));
 }
 
 /** JSON of a result. There are many, and nothing in them needs to be escaped. */
