@@ -21,7 +21,7 @@ export function kvBatchRoute(context: HttpContext): RouteHandler {
         return body instanceof Promise ? body.then(encodeBatch) : encodeBatch(body);
       },
       ({ ok, results }) => {
-        if (ok) return kvReply(context, `{"ok":true,"results":[${results.map(resultText).join(",")}]}`);
+        if (ok) return kvReply(context, `{"ok":true,"results":[${resultTexts(results)}]}`);
         const at = results.findIndex(({ code }) => code === "cas-failed");
         const message = `nothing was done: cas of operation ${at} does not hold`;
         const details = { operation: at, results };
@@ -34,7 +34,19 @@ function encodeBatch(body: Uint8Array): Uint8Array {
   return encodePlainBatch(body) ?? encodeOperations(parseBatch(decodeText(body)));
 }
 
-/** JSON of a result. There are many, and nothing in them needs to be escaped. */
+/** JSON of the results, without the brackets. Nothing in them needs to be escaped, and most are as the one before. */
+function resultTexts(results: readonly OperationResult[]): string {
+  let before: OperationResult | undefined;
+  let text = "";
+  return results
+    .map((result) => {
+      if (result !== before) text = resultText(result);
+      before = result;
+      return text;
+    })
+    .join(",");
+}
+
 function resultText({ ok, ModifyIndex, code }: OperationResult): string {
   const head = `{"ok":${ok},"ModifyIndex":${ModifyIndex}`;
   return code === undefined ? `${head}}` : `${head},"code":"${code}"}`;
