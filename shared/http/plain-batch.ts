@@ -44,7 +44,7 @@ function readBatch(json: PlainJson, operations: OperationsWriter): Uint8Array<Ar
       if (atomic === null) return null;
     } else return null;
   } while (json.token(COMMA));
-  if (!hasOps || !json.token(CLOSE_OBJECT) || !json.end() || !json.isUtf8()) return null;
+  if (!json.token(CLOSE_OBJECT) || !json.end() || !json.isUtf8()) return null;
   return operations.finish(atomic === true);
 }
 

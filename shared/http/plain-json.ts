@@ -57,7 +57,7 @@ export class PlainJson {
     return true;
   }
 
-  /** From 0 to 2^53-1. */
+  /** Of any size; beyond 2^53 it is not exact. */
   number(): number | null {
     this.#skipSpace();
     const bytes = this.#bytes;
@@ -67,7 +67,7 @@ export class PlainJson {
     for (; isDigit(bytes[at]); at++) value = 10 * value + (bytes[at]! - DIGIT_0);
     this.#at = at;
     const hasLeadingZero = bytes[start] === DIGIT_0 && at > start + 1;
-    return at > start && !hasLeadingZero && Number.isSafeInteger(value) ? value : null;
+    return at > start && !hasLeadingZero ? value : null;
   }
 
   boolean(): boolean | null {

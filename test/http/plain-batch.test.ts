@@ -102,6 +102,7 @@ describe("left to the other way", () => {
     ["the operations twice", '{"ops":[{"delete":"x"}],"ops":[{"delete":"y"}]}'],
     ["atomic twice", '{"atomic":true,"ops":[{"delete":"x"}],"atomic":false}'],
     ["atomic as a number", '{"ops":[{"delete":"x"}],"atomic":1}'],
+    ["atomic as nothing", '{"ops":[{"delete":"x"}],"atomic":}'],
     ["a byte order mark", '\ufeff{"ops":[{"delete":"x"}]}'],
     ["something behind the object", '{"ops":[{"delete":"x"}]}}'],
     ["a comma too many", '{"ops":[{"delete":"x"},]}'],
@@ -139,6 +140,7 @@ describe("left to the other way", () => {
     ["a quote that is escaped", '{"put":"x","value":"a\\""}'],
     ["a number as a key", '{"put":1,"value":"v"}'],
     ["null", '{"put":"x","value":null}'],
+    ["recurse as nothing", '{"delete":"x","recurse":}'],
     ["recurse as a string", '{"delete":"x","recurse":"true"}'],
     ...[
       "9007199254740992",
