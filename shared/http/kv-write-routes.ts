@@ -1,4 +1,5 @@
-import type { Batch, Operation } from "../store/operations.ts";
+import type { Operation } from "../store/operations.ts";
+import { encodeOperations } from "../store/operations.ts";
 import type { HttpContext, RouteHandler } from "./context.ts";
 import { readBody } from "./context.ts";
 import { deleteRequest, putRequest } from "./kv-parameters.ts";
@@ -26,13 +27,13 @@ export function kvDeleteRoute(context: HttpContext): RouteHandler {
 function write(
   context: HttpContext,
   request: Parameters<RouteHandler>[0],
-  prepare: () => Batch | Promise<Batch>,
+  prepare: () => Uint8Array | Promise<Uint8Array>,
 ): Promise<Response> {
   return kvWrite(context, request, prepare, ({ results }) =>
     kvReply(context, String(results[0]?.ok === true)),
   );
 }
 
-function one(operation: Operation): Batch {
-  return { atomic: false, operations: [operation] };
+function one(operation: Operation): Uint8Array {
+  return encodeOperations({ atomic: false, operations: [operation] });
 }

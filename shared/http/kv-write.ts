@@ -1,7 +1,6 @@
 import type { RequestOptions } from "../node/api.ts";
 import { isRefusal, refusalError } from "../refusal.ts";
-import type { Batch, Operation, TextPut } from "../store/operations.ts";
-import { encodeOperations, OPERATIONS_SCHEMA } from "../store/operations.ts";
+import { OPERATIONS_SCHEMA } from "../store/operations.ts";
 import type { BatchResult } from "../store/results.ts";
 import type { HttpContext, RoutedRequest } from "./context.ts";
 import type { Outcome } from "./outcome.ts";
@@ -9,13 +8,13 @@ import { withOutcome } from "./outcome.ts";
 import { requestOptions } from "./parameters.ts";
 
 /**
- * One write of /v1/kv: `prepare` reads the request into operations, which are one entry of the log; `answer` tells what
- * came of them. Every error of either says whether they may have been carried out.
+ * One write of /v1/kv: `prepare` reads the request into the bytes of operations (`encodeOperations`), which are one
+ * entry of the log; `answer` tells what came of them. Every error of either says whether they may have been carried out.
  */
 export async function kvWrite(
   context: HttpContext,
   request: RoutedRequest,
-  prepare: () => Batch<Operation | TextPut> | Promise<Batch<Operation | TextPut>>,
+  prepare: () => Uint8Array | Promise<Uint8Array>,
   answer: (result: BatchResult) => Response,
 ): Promise<Response> {
   let outcome: Outcome = "none";
@@ -23,8 +22,7 @@ export async function kvWrite(
     const options: RequestOptions = requestOptions(request);
     const prepared = prepare();
     // To wait for what is there takes a turn of the queue, and there is one for each put.
-    const batch = prepared instanceof Promise ? await prepared : prepared;
-    const bytes = encodeOperations(batch);
+    const bytes = prepared instanceof Promise ? await prepared : prepared;
     outcome = "unknown";
     const { result } = await context.node.execute(OPERATIONS_SCHEMA, bytes, options);
     if (isRefusal(result)) throw refusalError(result);

@@ -13,15 +13,15 @@ const LONGEST_SHARED = 1024;
 let shared = new Uint8Array(SHARED_BYTES);
 let sharedLength = 0;
 
-/** The first `length` bytes, copied. */
-function copyOf(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
-  if (length > LONGEST_SHARED) return bytes.slice(0, length);
+function copyOf(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const length = end - start;
+  if (length > LONGEST_SHARED) return bytes.slice(start, end);
   if (length > SHARED_BYTES - sharedLength) {
     shared = new Uint8Array(SHARED_BYTES);
     sharedLength = 0;
   }
   const copy = shared.subarray(sharedLength, sharedLength + length);
-  copy.set(bytes.subarray(0, length));
+  copy.set(bytes.subarray(start, end));
   sharedLength += length;
   return copy;
 }
@@ -35,14 +35,22 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Room for `more` bytes. Needed where many small things together are known to be long: memory grows once then. */
+  reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + more));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+
   byte(value: number): void {
-    this.#reserve(1);
+    this.reserve(1);
     this.#bytes[this.#length++] = value;
   }
 
   /** A whole number from 0 to 2^53-1, seven bits a byte, lowest first. */
   varint(value: number): void {
-    this.#reserve(8);
+    this.reserve(8);
     let rest = value;
     while (rest >= 0x80) {
       this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
@@ -51,21 +59,20 @@ export class ByteWriter {
     this.#bytes[this.#length++] = rest;
   }
 
-  /** The length, then the bytes. */
-  sized(bytes: Uint8Array): void {
-    const { length } = bytes;
+  /** The length, then the bytes: `length` of them, from `offset`. */
+  sized(bytes: Uint8Array, offset = 0, length = bytes.length - offset): void {
     this.varint(length);
-    this.#reserve(length);
+    this.reserve(length);
     const own = this.#bytes;
     // A call costs more than a few bytes do: most keys are short.
-    if (length <= 32) for (let at = 0; at < length; at++) own[this.#length + at] = bytes[at]!;
-    else own.set(bytes, this.#length);
+    if (length <= 32) for (let at = 0; at < length; at++) own[this.#length + at] = bytes[offset + at]!;
+    else own.set(length === bytes.length ? bytes : bytes.subarray(offset, offset + length), this.#length);
     this.#length += length;
   }
 
   /** The same of the UTF-8 of well-formed text, which is written in place. */
   sizedText(text: string): void {
-    this.#reserve(8 + 3 * text.length);
+    this.reserve(8 + 3 * text.length);
     const start = this.#length;
     // As long as the text is ASCII the number of its bytes is known beforehand.
     this.varint(text.length);
@@ -74,9 +81,20 @@ export class ByteWriter {
     this.#length += written;
   }
 
-  /** What has been written, as a copy, which may be a view of a larger buffer; begins anew. */
-  finish(): Uint8Array<ArrayBuffer> {
-    const finished = copyOf(this.#bytes, this.#length);
+  /** Leaves out `length` bytes, for what is known only later: `rewind` goes back to them. */
+  skip(length: number): void {
+    this.reserve(length);
+    this.#length += length;
+  }
+
+  /** Writes on from byte `at`; what lies behind it stays until it is written over. */
+  rewind(at: number): void {
+    this.#length = at;
+  }
+
+  /** What has been written, from `start` to `end`: a copy, which may be a view of a larger buffer. Begins anew. */
+  finish(start = 0, end = this.#length): Uint8Array<ArrayBuffer> {
+    const finished = copyOf(this.#bytes, start, end);
     this.clear();
     return finished;
   }
@@ -95,13 +113,6 @@ export class ByteWriter {
     this.#bytes.copyWithin(this.#length, from, from + length);
     this.#length = start;
     this.varint(length);
-  }
-
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
   }
 }
 

@@ -50,6 +50,8 @@ const PUT = 1;
 const DELETE = 2;
 const HAS_CAS = 0x10;
 const RECURSE = 0x20;
+/** Bytes before the first operation, at most: the count takes one or two. */
+const LONGEST_HEADER = 3;
 
 /** Of one list at a time: nothing is awaited within. */
 const writer = new ByteWriter();
@@ -69,8 +71,7 @@ export function encodeOperations(batch: Batch<Operation | TextPut>): Uint8Array 
   const { atomic, operations } = batch;
   checkCount(operations.length);
   try {
-    writer.byte(atomic ? ATOMIC : 0);
-    writer.varint(operations.length);
+    writeHeader(atomic, operations.length);
     for (let position = 0; position < operations.length; position++) {
       writeOperation(operations[position]!, position);
     }
@@ -78,6 +79,71 @@ export function encodeOperations(batch: Batch<Operation | TextPut>): Uint8Array 
   } finally {
     writer.clear();
   }
+}
+
+/**
+ * Writes what `encodeOperations` returns one operation after the other. Keys and values are copied from where they lie in
+ * `source`, in bytes; that a key is UTF-8 is for the caller to know.
+ *
+ * One batch at a time: nothing may be awaited, or written otherwise, before `finish` or `abandon`. Throws as
+ * `encodeOperations` does.
+ */
+export class OperationsWriter {
+  readonly #source: Uint8Array;
+  #count = 0;
+
+  constructor(source: Uint8Array) {
+    this.#source = source;
+    // What is written is about as long: memory grows once, if at all.
+    writer.reserve(source.length);
+    writer.skip(LONGEST_HEADER);
+  }
+
+  put(
+    keyAt: number,
+    keyLength: number,
+    cas: number | null,
+    flags: number,
+    valueAt: number,
+    valueLength: number,
+  ): void {
+    this.#begin(PUT, keyAt, keyLength, cas, flags);
+    writer.varint(flags);
+    writer.sized(this.#source, valueAt, valueLength);
+  }
+
+  delete(keyAt: number, keyLength: number, cas: number | null, recurse: boolean): void {
+    this.#begin(recurse ? DELETE | RECURSE : DELETE, keyAt, keyLength, cas, 0);
+  }
+
+  finish(atomic: boolean): Uint8Array<ArrayBuffer> {
+    checkCount(this.#count);
+    const end = writer.length;
+    const start = this.#count < 0x80 ? 1 : 0;
+    writer.rewind(start);
+    writeHeader(atomic, this.#count);
+    return writer.finish(start, end);
+  }
+
+  /** Forgets what has been written; after `finish` there is nothing to forget. */
+  abandon(): void {
+    writer.clear();
+  }
+
+  #begin(kind: number, keyAt: number, keyLength: number, cas: number | null, flags: number): void {
+    const recurse = (kind & RECURSE) !== 0;
+    const position = this.#count++;
+    checkNumbers(cas, flags, recurse, position);
+    checkEncodedKeyOf(position, keyLength, recurse);
+    writer.byte(cas === null ? kind : kind | HAS_CAS);
+    writer.sized(this.#source, keyAt, keyLength);
+    if (cas !== null) writer.varint(cas);
+  }
+}
+
+function writeHeader(atomic: boolean, count: number): void {
+  writer.byte(atomic ? ATOMIC : 0);
+  writer.varint(count);
 }
 
 function writeOperation(operation: Operation | TextPut, position: number): void {
@@ -140,11 +206,7 @@ function readOperation(reader: ByteReader, bytes: Uint8Array, position: number):
   const operation = readRest(reader, kind, key, cas);
   const recurse = isRecursive(operation);
   checkNumbers(cas, operation.type === "put" ? operation.flags : 0, recurse, position);
-  try {
-    checkEncodedKey(keyLength, recurse);
-  } catch (error) {
-    throw placed(error, position);
-  }
+  checkEncodedKeyOf(position, keyLength, recurse);
   return operation;
 }
 
@@ -175,6 +237,14 @@ function checkNumbers(cas: number | null, flags: number, recurse: boolean, posit
   }
   if (recurse && cas !== null) throw badOperation("cas and recurse cannot stand in one operation", position);
   if (!isIndex(flags)) throw badOperation("flags is not a whole number from 0 to 2^53-1", position);
+}
+
+function checkEncodedKeyOf(position: number, length: number, mayBeEmpty: boolean): void {
+  try {
+    checkEncodedKey(length, mayBeEmpty);
+  } catch (error) {
+    throw placed(error, position);
+  }
 }
 
 /** What was refused is said of the operation at `position`. */

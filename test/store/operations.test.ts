@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
 import type { Batch, Operation, PutOperation, TextPut } from "../../shared/store/operations.ts";
-import { decodeOperations, encodeOperations, placeOperations } from "../../shared/store/operations.ts";
+import {
+  decodeOperations,
+  encodeOperations,
+  OperationsWriter,
+  placeOperations,
+} from "../../shared/store/operations.ts";
 import { del, put, utf8 } from "./support.ts";
 
 const index = fc.maxSafeNat();
@@ -213,5 +218,62 @@ describe("is refused before it is encoded", () => {
     for (const operations of [[], many]) {
       expect(refusalOf(() => encodeOperations({ atomic: false, operations })).code).toBe("bad-operation");
     }
+  });
+});
+
+describe("written one after the other", () => {
+  /** The keys and values lie side by side, none of them first. */
+  function written({ atomic, operations }: Batch): Uint8Array {
+    const parts = [utf8("?")];
+    let length = 1;
+    const place = (bytes: Uint8Array): [at: number, length: number] => {
+      parts.push(bytes);
+      length += bytes.length;
+      return [length - bytes.length, bytes.length];
+    };
+    const places = operations.map((item) => ({
+      item,
+      key: place(utf8(item.key)),
+      value: place(item.type === "put" ? item.value : utf8("")),
+    }));
+    const writer = new OperationsWriter(Buffer.concat(parts));
+    try {
+      for (const { item, key, value } of places) {
+        if (item.type === "put") writer.put(...key, item.cas, item.flags, ...value);
+        else writer.delete(...key, item.cas, item.recurse);
+      }
+      return writer.finish(atomic);
+    } finally {
+      writer.abandon();
+    }
+  }
+
+  test("they are the same bytes", () => {
+    fc.assert(
+      fc.property(batch, (original) => {
+        expect([...written(original)]).toEqual([...encodeOperations(original)]);
+      }),
+    );
+  });
+
+  test.each([1, 127, 128, 4096])("%i of them", (count) => {
+    const operations = Array.from({ length: count }, (_, at) => put(`k${at}`, "v".repeat(at % 300)));
+    const original = { atomic: true, operations };
+    expect(Buffer.compare(written(original), encodeOperations(original))).toBe(0);
+  });
+
+  test.each<[string, readonly Operation[]]>([
+    ["none", []],
+    ["too many", Array.from({ length: 4097 }, () => del("k"))],
+    ["an empty key", [del("good"), put("", "v")]],
+    ["a key over 512 bytes", [del("good"), del("k".repeat(513))]],
+    ["flags beyond 2^53-1", [del("good"), put("k", "v", { flags: 2 ** 53 })]],
+    ["a negative cas", [del("good"), del("k", { cas: -1 })]],
+    ["a cas with recurse", [del("good"), del("k", { cas: 1, recurse: true })]],
+  ])("%s: refused in the same words", (_, operations) => {
+    const original = { atomic: false, operations };
+    const { code, status, message, details } = refusalOf(() => encodeOperations(original));
+    expect(refusalOf(() => written(original))).toMatchObject({ code, status, message, details });
+    expect([...encodeOperations({ atomic: false, operations: [del("k")] })]).toEqual([0, 1, 2, 1, 0x6b]);
   });
 });
