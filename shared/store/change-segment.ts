@@ -1,5 +1,5 @@
 import { invariant } from "../errors.ts";
-import { ByteReader, ByteWriter, decodeKey } from "./bytes.ts";
+import { ByteReader, decodeKey } from "./bytes.ts";
 import type { Change } from "./key-state.ts";
 
 /** Consecutive changes, packed. */
@@ -9,6 +9,10 @@ export interface Segment {
   readonly last: number;
   readonly bytes: Uint8Array;
 }
+
+const FIRST_CAPACITY = 8192;
+/** Eight numbers of up to 2^53-1. */
+const MOST_BESIDE_KEY = 8 * 8;
 
 /**
  * Packs changes, in the order in which they were made. All numbers are LEB128 varints:
@@ -20,38 +24,73 @@ export interface Segment {
  *     key    = length in bytes, bytes
  */
 export class SegmentWriter {
-  readonly #writer = new ByteWriter();
+  #bytes = new Uint8Array(FIRST_CAPACITY);
+  #length = 0;
   #first = 0;
   #last = 0;
 
   /** Bytes so far. */
   get length(): number {
-    return this.#writer.length;
+    return this.#length;
   }
 
   add(change: Change): void {
     const { revision, keyBytes, previousRevision, version } = change;
-    const writer = this.#writer;
-    if (writer.length === 0) {
+    if (this.#length === 0) {
       this.#first = revision;
       this.#last = 0;
     }
-    writer.varint(revision - this.#last);
-    writer.sized(keyBytes);
-    writer.varint(previousRevision === 0 ? 0 : revision - previousRevision);
-    writer.varint(version);
+    const bytes = this.#reserve(keyBytes.length + MOST_BESIDE_KEY);
+    let end = putVarint(bytes, this.#length, revision - this.#last);
+    end = putVarint(bytes, end, keyBytes.length);
+    end = putBytes(bytes, end, keyBytes);
+    end = putVarint(bytes, end, previousRevision === 0 ? 0 : revision - previousRevision);
+    end = putVarint(bytes, end, version);
+    if (version !== 0) {
+      end = putVarint(bytes, end, change.valueOffset);
+      end = putVarint(bytes, end, change.valueLength);
+      end = putVarint(bytes, end, revision - change.createRevision);
+      end = putVarint(bytes, end, change.flags);
+    }
     this.#last = revision;
-    if (version === 0) return;
-    writer.varint(change.valueOffset);
-    writer.varint(change.valueLength);
-    writer.varint(revision - change.createRevision);
-    writer.varint(change.flags);
+    this.#length = end;
   }
 
   /** What was added since the last time; there must be something. */
   finish(): Segment {
-    return { first: this.#first, last: this.#last, bytes: this.#writer.finish() };
+    const bytes = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return { first: this.#first, last: this.#last, bytes };
   }
+
+  /** Memory with room for so many bytes more. */
+  #reserve(more: number): Uint8Array {
+    if (this.#length + more > this.#bytes.length) {
+      const grown = new Uint8Array(2 * this.#bytes.length + more);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    return this.#bytes;
+  }
+}
+
+/** Where the next byte goes. */
+function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[end++] = (rest % 0x80) | 0x80;
+  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
+  bytes[end++] = rest;
+  return end;
+}
+
+/** Where the next byte goes. */
+function putBytes(bytes: Uint8Array, at: number, added: Uint8Array): number {
+  const { length } = added;
+  // A call costs more than a few bytes do: most keys are short.
+  if (length <= 32) for (let from = 0; from < length; from++) bytes[at + from] = added[from]!;
+  else bytes.set(added, at);
+  return at + length;
 }
 
 /** Goes through the changes of a segment, one after the other: its fields are those of the present one. */
