@@ -4,6 +4,7 @@ import type { SqlStorage } from "../storage/port.ts";
 import type { Segment } from "./change-segment.ts";
 import { SegmentReader, SegmentWriter } from "./change-segment.ts";
 import type { Change } from "./key-state.ts";
+import type { KeyPlace } from "./keys.ts";
 
 /**
  * Every state of every key, chained by `previousRevision`, in segments of a few kilobytes: a row for each change would
@@ -59,8 +60,8 @@ export class ChangeLog {
   }
 
   /** Takes in the next change, for `write`. */
-  add(change: Change): void {
-    this.#writer.add(change);
+  add(change: Change, place?: KeyPlace): void {
+    this.#writer.add(change, place);
     if (this.#writer.length >= SEGMENT_BYTES) this.#full.push(this.#writer.finish());
   }
 

@@ -1,6 +1,7 @@
 import { invariant } from "../errors.ts";
 import { ByteReader, decodeKey } from "./bytes.ts";
 import type { Change } from "./key-state.ts";
+import type { KeyPlace } from "./keys.ts";
 
 /** Consecutive changes, packed. */
 export interface Segment {
@@ -34,16 +35,18 @@ export class SegmentWriter {
     return this.#length;
   }
 
-  add(change: Change): void {
-    const { revision, keyBytes, previousRevision, version } = change;
+  /** `place`: of its key, where that is known. */
+  add(change: Change, place: KeyPlace = placeOf(change.keyBytes)): void {
+    const { revision, previousRevision, version } = change;
+    const { keyLength } = place;
     if (this.#length === 0) {
       this.#first = revision;
       this.#last = 0;
     }
-    const bytes = this.#reserve(keyBytes.length + MOST_BESIDE_KEY);
+    const bytes = this.#reserve(keyLength + MOST_BESIDE_KEY);
     let end = putVarint(bytes, this.#length, revision - this.#last);
-    end = putVarint(bytes, end, keyBytes.length);
-    end = putBytes(bytes, end, keyBytes);
+    end = putVarint(bytes, end, keyLength);
+    end = putKey(bytes, end, place);
     end = putVarint(bytes, end, previousRevision === 0 ? 0 : revision - previousRevision);
     end = putVarint(bytes, end, version);
     if (version !== 0) {
@@ -85,12 +88,13 @@ function putVarint(bytes: Uint8Array, at: number, value: number): number {
 }
 
 /** Where the next byte goes. */
-function putBytes(bytes: Uint8Array, at: number, added: Uint8Array): number {
-  const { length } = added;
-  // A call costs more than a few bytes do: most keys are short.
-  if (length <= 32) for (let from = 0; from < length; from++) bytes[at + from] = added[from]!;
-  else bytes.set(added, at);
-  return at + length;
+function putKey(bytes: Uint8Array, at: number, { keys, keyOffset, keyLength }: KeyPlace): number {
+  for (let from = 0; from < keyLength; from++) bytes[at + from] = keys[keyOffset + from]!;
+  return at + keyLength;
+}
+
+function placeOf(keyBytes: Uint8Array): KeyPlace {
+  return { keys: keyBytes, keyOffset: 0, keyLength: keyBytes.length };
 }
 
 /** Goes through the changes of a segment, one after the other: its fields are those of the present one. */
