@@ -2,6 +2,7 @@ import { invariant } from "../errors.ts";
 import { ByteReader, decodeKey } from "./bytes.ts";
 import type { Change } from "./key-state.ts";
 import type { KeyPlace } from "./keys.ts";
+import { MAX_KEY_BYTES } from "./keys.ts";
 
 /** Consecutive changes, packed. */
 export interface Segment {
@@ -11,9 +12,10 @@ export interface Segment {
   readonly bytes: Uint8Array;
 }
 
-const FIRST_CAPACITY = 8192;
-/** Eight numbers of up to 2^53-1. */
-const MOST_BESIDE_KEY = 8 * 8;
+/** Large enough to cost next to nothing each, and small enough to be looked through for one change. */
+const SEGMENT_BYTES = 4096;
+/** A key, and eight numbers of up to 2^53-1. */
+const LARGEST_CHANGE = MAX_KEY_BYTES + 8 * 8;
 
 /**
  * Packs changes, in the order in which they were made. All numbers are LEB128 varints:
@@ -25,27 +27,30 @@ const MOST_BESIDE_KEY = 8 * 8;
  *     key    = length in bytes, bytes
  */
 export class SegmentWriter {
-  #bytes = new Uint8Array(FIRST_CAPACITY);
+  readonly #bytes = new Uint8Array(SEGMENT_BYTES + LARGEST_CHANGE);
   #length = 0;
   #first = 0;
   #last = 0;
 
-  /** Bytes so far. */
-  get length(): number {
-    return this.#length;
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
+
+  /** Nothing may be added any more. */
+  get isFull(): boolean {
+    return this.#length >= SEGMENT_BYTES;
   }
 
   /** `place`: of its key, where that is known. */
   add(change: Change, place: KeyPlace = placeOf(change.keyBytes)): void {
     const { revision, previousRevision, version } = change;
-    const { keyLength } = place;
     if (this.#length === 0) {
       this.#first = revision;
       this.#last = 0;
     }
-    const bytes = this.#reserve(keyLength + MOST_BESIDE_KEY);
+    const bytes = this.#bytes;
     let end = putVarint(bytes, this.#length, revision - this.#last);
-    end = putVarint(bytes, end, keyLength);
+    end = putVarint(bytes, end, place.keyLength);
     end = putKey(bytes, end, place);
     end = putVarint(bytes, end, previousRevision === 0 ? 0 : revision - previousRevision);
     end = putVarint(bytes, end, version);
@@ -61,19 +66,14 @@ export class SegmentWriter {
 
   /** What was added since the last time; there must be something. */
   finish(): Segment {
+    invariant(
+      this.#length <= this.#bytes.length,
+      "a segment has room for its changes",
+      () => `${this.#length} bytes, and room for ${this.#bytes.length}`,
+    );
     const bytes = this.#bytes.slice(0, this.#length);
     this.#length = 0;
     return { first: this.#first, last: this.#last, bytes };
-  }
-
-  /** Memory with room for so many bytes more. */
-  #reserve(more: number): Uint8Array {
-    if (this.#length + more > this.#bytes.length) {
-      const grown = new Uint8Array(2 * this.#bytes.length + more);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
-    return this.#bytes;
   }
 }
 
