@@ -160,7 +160,17 @@ export class ByteReader {
 
 /** The key in `length` bytes from `offset`. Throws as a ByteReader does. */
 export function decodeKey(bytes: Uint8Array, offset = 0, length = bytes.length - offset): string {
-  if (length <= LONGEST_BY_HAND && isAscii(bytes, offset, length)) return asciiText(bytes, offset, length);
+  const units = UNITS[length];
+  if (units !== undefined) {
+    let all = 0;
+    for (let at = 0; at < length; at++) {
+      const unit = bytes[offset + at]!;
+      units[at] = unit;
+      all |= unit;
+    }
+    // In one piece: of a text that was put together, engines make another one before it is hashed or compared.
+    if (all < 0x80) return String.fromCharCode(...units);
+  }
   try {
     return decoder.decode(bytes.subarray(offset, offset + length));
   } catch {
@@ -170,32 +180,10 @@ export function decodeKey(bytes: Uint8Array, offset = 0, length = bytes.length -
 
 /** Most keys are short, and ASCII: a decoder takes twice as long to be called as they take to be read. */
 const LONGEST_BY_HAND = 48;
-
-function isAscii(bytes: Uint8Array, offset: number, length: number): boolean {
-  let all = 0;
-  for (let at = offset; at < offset + length; at++) all |= bytes[at]!;
-  return all < 0x80;
-}
-
-function asciiText(bytes: Uint8Array, offset: number, length: number): string {
-  const end = offset + length;
-  let text = "";
-  let at = offset;
-  for (; at + 8 <= end; at += 8) {
-    text += String.fromCharCode(
-      bytes[at]!,
-      bytes[at + 1]!,
-      bytes[at + 2]!,
-      bytes[at + 3]!,
-      bytes[at + 4]!,
-      bytes[at + 5]!,
-      bytes[at + 6]!,
-      bytes[at + 7]!,
-    );
-  }
-  for (; at < end; at++) text += String.fromCharCode(bytes[at]!);
-  return text;
-}
+/** Room for the code units of texts, by their length. */
+const UNITS: number[][] = Array.from({ length: LONGEST_BY_HAND + 1 }, (_, length) =>
+  Array.from({ length }, () => 0),
+);
 
 function malformed(what: string): RaftLiteError {
   return new RaftLiteError("bad-operation", `the list of operations ${what}`, { status: 400 });

@@ -4,6 +4,7 @@ import type { SqlStorage } from "../storage/port.ts";
 import type { Segment } from "./change-segment.ts";
 import { SegmentReader, SegmentWriter } from "./change-segment.ts";
 import type { Change } from "./key-state.ts";
+import type { KeyPlace } from "./keys.ts";
 
 /**
  * Every state of every key, chained by `previousRevision`, in segments of a few kilobytes: a row for each change would
@@ -27,9 +28,6 @@ const FIRST_FROM =
   "SELECT id FROM change_segments WHERE last_revision >= ? ORDER BY last_revision, id LIMIT 1";
 const READ = `
   SELECT id, first_revision, last_revision, checksum, changes FROM change_segments WHERE id = ?`;
-
-/** Large enough to cost next to nothing each, and small enough to be looked through for one change. */
-const SEGMENT_BYTES = 4096;
 
 /** The log of changes: those of the tables, and those that have yet to be written. */
 export class ChangeLog {
@@ -59,14 +57,14 @@ export class ChangeLog {
   }
 
   /** Takes in the next change, for `write`. */
-  add(change: Change): void {
-    this.#writer.add(change);
-    if (this.#writer.length >= SEGMENT_BYTES) this.#full.push(this.#writer.finish());
+  add(change: Change, place?: KeyPlace): void {
+    this.#writer.add(change, place);
+    if (this.#writer.isFull) this.#full.push(this.#writer.finish());
   }
 
   /** Writes what was added, in the caller's transaction. */
   write(): void {
-    if (this.#writer.length > 0) this.#full.push(this.#writer.finish());
+    if (!this.#writer.isEmpty) this.#full.push(this.#writer.finish());
     for (const { first, last, bytes } of this.#full) {
       const id = ++this.#lastId;
       this.#sql.exec(INSERT, id, first, last, checksumOf(id, first, last, bytes), bytes);

@@ -1,6 +1,8 @@
 import { invariant } from "../errors.ts";
-import { ByteReader, ByteWriter, decodeKey } from "./bytes.ts";
+import { ByteReader, decodeKey } from "./bytes.ts";
 import type { Change } from "./key-state.ts";
+import type { KeyPlace } from "./keys.ts";
+import { MAX_KEY_BYTES } from "./keys.ts";
 
 /** Consecutive changes, packed. */
 export interface Segment {
@@ -9,6 +11,11 @@ export interface Segment {
   readonly last: number;
   readonly bytes: Uint8Array;
 }
+
+/** Large enough to cost next to nothing each, and small enough to be looked through for one change. */
+const SEGMENT_BYTES = 4096;
+/** A key, and eight numbers of up to 2^53-1. */
+const LARGEST_CHANGE = MAX_KEY_BYTES + 8 * 8;
 
 /**
  * Packs changes, in the order in which they were made. All numbers are LEB128 varints:
@@ -20,38 +27,74 @@ export interface Segment {
  *     key    = length in bytes, bytes
  */
 export class SegmentWriter {
-  readonly #writer = new ByteWriter();
+  readonly #bytes = new Uint8Array(SEGMENT_BYTES + LARGEST_CHANGE);
+  #length = 0;
   #first = 0;
   #last = 0;
 
-  /** Bytes so far. */
-  get length(): number {
-    return this.#writer.length;
+  get isEmpty(): boolean {
+    return this.#length === 0;
   }
 
-  add(change: Change): void {
-    const { revision, keyBytes, previousRevision, version } = change;
-    const writer = this.#writer;
-    if (writer.length === 0) {
+  /** Nothing may be added any more. */
+  get isFull(): boolean {
+    return this.#length >= SEGMENT_BYTES;
+  }
+
+  /** `place`: of its key, where that is known. */
+  add(change: Change, place: KeyPlace = placeOf(change.keyBytes)): void {
+    const { revision, previousRevision, version } = change;
+    if (this.#length === 0) {
       this.#first = revision;
       this.#last = 0;
     }
-    writer.varint(revision - this.#last);
-    writer.sized(keyBytes);
-    writer.varint(previousRevision === 0 ? 0 : revision - previousRevision);
-    writer.varint(version);
+    const bytes = this.#bytes;
+    let end = putVarint(bytes, this.#length, revision - this.#last);
+    end = putVarint(bytes, end, place.keyLength);
+    end = putKey(bytes, end, place);
+    end = putVarint(bytes, end, previousRevision === 0 ? 0 : revision - previousRevision);
+    end = putVarint(bytes, end, version);
+    if (version !== 0) {
+      end = putVarint(bytes, end, change.valueOffset);
+      end = putVarint(bytes, end, change.valueLength);
+      end = putVarint(bytes, end, revision - change.createRevision);
+      end = putVarint(bytes, end, change.flags);
+    }
     this.#last = revision;
-    if (version === 0) return;
-    writer.varint(change.valueOffset);
-    writer.varint(change.valueLength);
-    writer.varint(revision - change.createRevision);
-    writer.varint(change.flags);
+    this.#length = end;
   }
 
   /** What was added since the last time; there must be something. */
   finish(): Segment {
-    return { first: this.#first, last: this.#last, bytes: this.#writer.finish() };
+    invariant(
+      this.#length <= this.#bytes.length,
+      "a segment has room for its changes",
+      () => `${this.#length} bytes, and room for ${this.#bytes.length}`,
+    );
+    const bytes = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return { first: this.#first, last: this.#last, bytes };
   }
+}
+
+/** Where the next byte goes. */
+function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[end++] = (rest % 0x80) | 0x80;
+  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
+  bytes[end++] = rest;
+  return end;
+}
+
+/** Where the next byte goes. */
+function putKey(bytes: Uint8Array, at: number, { keys, keyOffset, keyLength }: KeyPlace): number {
+  for (let from = 0; from < keyLength; from++) bytes[at + from] = keys[keyOffset + from]!;
+  return at + keyLength;
+}
+
+function placeOf(keyBytes: Uint8Array): KeyPlace {
+  return { keys: keyBytes, keyOffset: 0, keyLength: keyBytes.length };
 }
 
 /** Goes through the changes of a segment, one after the other: its fields are those of the present one. */

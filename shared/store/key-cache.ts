@@ -1,10 +1,15 @@
+import { decodeKey } from "./bytes.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { DirtyKeys, sortedUnder } from "./dirty-keys.ts";
+import { KeyArena } from "./key-arena.ts";
+import { KeyHash } from "./key-hash.ts";
+import { KeyIndex } from "./key-index.ts";
+import type { KeyPlaces } from "./key-places.ts";
 import type { SavedRecord } from "./key-record.ts";
 import { KeyRecord } from "./key-record.ts";
 import type { KeyState } from "./key-state.ts";
 import type { KeyTables } from "./key-tables.ts";
-import { compareBytes } from "./keys.ts";
+import { compareKeys, encodeKey, MAX_KEY_BYTES } from "./keys.ts";
 
 /** When the table of keys is brought up to date. Memory is in proportion, a few hundred bytes a key. */
 export interface KeySpaceLimits {
@@ -31,9 +36,13 @@ export class KeyCache {
   readonly #log: ChangeLog;
   readonly #limits: KeySpaceLimits;
   /** Keys changed since the generation began. */
-  #young = new Map<string, KeyRecord>();
+  #young = new KeyIndex();
   /** Keys changed in the generation before: between them the two have all that are dirty. */
-  #old = new Map<string, KeyRecord>();
+  #old = new KeyIndex();
+  readonly #hash = new KeyHash();
+  readonly #arena = new KeyArena();
+  /** Of a key that is asked for by its text. */
+  readonly #text = new Uint8Array(MAX_KEY_BYTES);
   #generation = 1;
   /** Changed since the round under way began, or the last one; each once. */
   readonly #dirty = new DirtyKeys();
@@ -49,7 +58,7 @@ export class KeyCache {
     this.#log = log;
     this.#limits = limits;
     for (const change of log.from(tables.writtenSegment(log.lastId) + 1)) {
-      const record = this.#young.get(change.key) ?? new KeyRecord(change.key, change.keyBytes);
+      const record = this.#heldAt(change.keyBytes) ?? new KeyRecord(change.key, change.keyBytes);
       record.take(change);
       this.addDirty(record);
       this.#changes++;
@@ -68,19 +77,53 @@ export class KeyCache {
 
   /** The same if it is in memory. */
   held(key: string): KeyRecord | undefined {
-    return this.#young.get(key) ?? this.#old.get(key);
+    const bytes = this.#text;
+    const { length } = key;
+    if (length > bytes.length) return this.#heldAt(encodeKey(key));
+    for (let at = 0; at < length; at++) {
+      const unit = key.charCodeAt(at);
+      if (unit >= 0x80) return this.#heldAt(encodeKey(key));
+      bytes[at] = unit;
+    }
+    return this.#heldAt(bytes, 0, length);
+  }
+
+  /**
+   * Keys of at most MAX_KEY_BYTES bytes, in their order: those that are in memory, and the texts of others. Throws as
+   * `decodeKey` does; what is in memory was UTF-8 when it came.
+   */
+  locate(bytes: Uint8Array, places: KeyPlaces): (KeyRecord | string)[] {
+    const { offsets, lengths, hashes, length: count } = places;
+    for (let at = 0; at < count; at++) hashes[at] = this.#hash.of(bytes, offsets[at]!, lengths[at]!);
+    this.#young.prefetch(hashes, count);
+    const located: (KeyRecord | string)[] = [];
+    for (let at = 0; at < count; at++) {
+      const offset = offsets[at]!;
+      const length = lengths[at]!;
+      located.push(this.#find(hashes[at]!, bytes, offset, length) ?? decodeKey(bytes, offset, length));
+    }
+    return located;
+  }
+
+  #heldAt(bytes: Uint8Array, offset = 0, length = bytes.length): KeyRecord | undefined {
+    return this.#find(this.#hash.of(bytes, offset, length), bytes, offset, length);
+  }
+
+  #find(hash: number, bytes: Uint8Array, offset: number, length: number): KeyRecord | undefined {
+    return this.#young.find(hash, bytes, offset, length) ?? this.#old.find(hash, bytes, offset, length);
   }
 
   /** Of a state of the table that is the newest. */
   recordOf(state: KeyState): KeyRecord {
-    return this.held(state.key) ?? KeyRecord.of(state);
+    return this.#heldAt(state.keyBytes) ?? KeyRecord.of(state);
   }
 
   /** A record that was found is about to be newer than the table. */
   addDirty(record: KeyRecord): void {
     if (record.generation !== this.#generation) {
       record.generation = this.#generation;
-      this.#young.set(record.key, record);
+      this.#arena.add(record);
+      this.#young.add(this.#hashOf(record), record);
     }
     if (record.isDirty) return;
     record.isDirty = true;
@@ -90,9 +133,13 @@ export class KeyCache {
   /** Takes the last calls of `addDirty` back, and makes the records what they were before. */
   takeBack(saved: readonly SavedRecord[]): void {
     let added = 0;
-    for (const { record, fields } of saved) {
+    // In reverse, so that what is left in the arena is what was there before.
+    for (const { record, fields } of saved.toReversed()) {
       if (!fields.isDirty) added++;
-      if (fields.generation !== this.#generation) this.#young.delete(record.key);
+      if (fields.generation !== this.#generation) {
+        this.#young.remove(this.#hashOf(record), record);
+        this.#arena.takeBack(record);
+      }
       record.restore(fields);
     }
     this.#dirty.removeLast(added);
@@ -105,7 +152,7 @@ export class KeyCache {
       // One that has changed again stands among the others too.
       if (!record.isDirty) found.push(record);
     }
-    return found.sort((a, b) => compareBytes(a.keyBytes, b.keyBytes));
+    return found.sort((a, b) => compareKeys(a, b));
   }
 
   /** In the transaction of a flush that has written `changes`: a part of the round under way, or of the next if due. */
@@ -123,6 +170,10 @@ export class KeyCache {
     if (end === this.#round.length) this.#endRound();
   }
 
+  #hashOf({ keys, keyOffset, keyLength }: KeyRecord): number {
+    return this.#hash.of(keys, keyOffset, keyLength);
+  }
+
   #beginRound(): void {
     this.#round = this.#dirty.take();
     for (const record of this.#round) record.isDirty = false;
@@ -138,7 +189,7 @@ export class KeyCache {
     if (this.#young.size < 2 * this.#limits.dirtyKeys) return;
     // What is dirty by now is in the next round, and leaves after that at the earliest.
     this.#old = this.#young;
-    this.#young = new Map();
+    this.#young = new KeyIndex();
     this.#generation++;
   }
 }

@@ -1,5 +1,6 @@
 import { decodeKey } from "./bytes.ts";
 import type { Change, KeyState, KeyValue } from "./key-state.ts";
+import type { KeyPlace } from "./keys.ts";
 import { encodeKey } from "./keys.ts";
 
 /** What a record was before an entry changed it. */
@@ -18,14 +19,18 @@ type RecordFields = Pick<
   | "valueLength"
   | "flags"
   | "body"
+  | "keys"
+  | "keyOffset"
   | "isDirty"
   | "generation"
 >;
 
 /** A key in memory, with its newest state, which is changed in place. One that never was has revision 0. */
-export class KeyRecord implements Change {
+export class KeyRecord implements Change, KeyPlace {
   readonly key: string;
-  readonly keyBytes: Uint8Array;
+  keys: Uint8Array;
+  keyOffset = 0;
+  readonly keyLength: number;
   revision = 0;
   previousRevision = 0;
   createRevision = 0;
@@ -49,7 +54,13 @@ export class KeyRecord implements Change {
 
   constructor(key: string, keyBytes: Uint8Array) {
     this.key = key;
-    this.keyBytes = keyBytes;
+    this.keys = keyBytes;
+    this.keyLength = keyBytes.length;
+  }
+
+  /** A view. */
+  get keyBytes(): Uint8Array {
+    return this.keys.subarray(this.keyOffset, this.keyOffset + this.keyLength);
   }
 
   static of(state: KeyState): KeyRecord {
@@ -79,9 +90,9 @@ export class KeyRecord implements Change {
 
   save(): SavedRecord {
     const { revision, previousRevision, createRevision, version, valueOffset, valueLength } = this;
-    const { flags, body, isDirty, generation } = this;
+    const { flags, body, keys, keyOffset, isDirty, generation } = this;
     const numbers = { revision, previousRevision, createRevision, version, valueOffset, valueLength };
-    return { record: this, fields: { ...numbers, flags, body, isDirty, generation } };
+    return { record: this, fields: { ...numbers, flags, body, keys, keyOffset, isDirty, generation } };
   }
 
   restore(fields: RecordFields): void {

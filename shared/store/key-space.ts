@@ -2,6 +2,7 @@ import type { SqlStorage } from "../storage/port.ts";
 import { ChangeLog } from "./change-log.ts";
 import type { KeySpaceLimits } from "./key-cache.ts";
 import { KeyCache } from "./key-cache.ts";
+import type { KeyPlaces } from "./key-places.ts";
 import type { SavedRecord } from "./key-record.ts";
 import { KeyRecord } from "./key-record.ts";
 import type { KeyState, KeyValue } from "./key-state.ts";
@@ -63,6 +64,11 @@ export class KeySpace {
   /** The key as it is now. */
   find(key: string): KeyRecord {
     return this.#cache.find(key);
+  }
+
+  /** The keys that lie at `places` in a body: those that are in memory, and the texts of others; as `KeyCache` does. */
+  locate(body: Uint8Array, places: KeyPlaces): (KeyRecord | string)[] {
+    return this.#cache.locate(body, places);
   }
 
   /** The keys that are present and begin with `prefix`, in the order of their bytes. */
@@ -149,7 +155,7 @@ export class KeySpace {
     if (changed.length === 0) return;
     this.#staged = [];
     for (const record of changed) {
-      this.#log.add(record);
+      this.#log.add(record, record);
       this.#unflushed.push(record);
       this.#unflushedRevisions.push(revision);
     }

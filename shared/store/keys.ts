@@ -1,7 +1,7 @@
 import { RaftLiteError } from "../errors.ts";
 
 /** Longest key, in bytes of its UTF-8. */
-const MAX_KEY_BYTES = 512;
+export const MAX_KEY_BYTES = 512;
 
 const encoder = new TextEncoder();
 
@@ -51,6 +51,24 @@ export function endOfPrefix(prefix: Uint8Array): Uint8Array<ArrayBuffer> {
   const end = Uint8Array.from(prefix);
   end[end.length - 1]! += 1;
   return end;
+}
+
+/** Where the UTF-8 of a key lies. */
+export interface KeyPlace {
+  /** May hold others too. */
+  readonly keys: Uint8Array;
+  readonly keyOffset: number;
+  readonly keyLength: number;
+}
+
+/** Order of keys, wherever they lie; see `compareBytes`. */
+export function compareKeys(a: KeyPlace, b: KeyPlace): number {
+  const shared = Math.min(a.keyLength, b.keyLength);
+  for (let at = 0; at < shared; at++) {
+    const difference = a.keys[a.keyOffset + at]! - b.keys[b.keyOffset + at]!;
+    if (difference !== 0) return difference;
+  }
+  return a.keyLength - b.keyLength;
 }
 
 /** Order of keys: that of their bytes, as SQLite compares BLOBs. JavaScript's own differs beyond U+FFFF. */

@@ -5,7 +5,7 @@ import { checkEncodedKey, checkKey } from "./keys.ts";
 /** Schema number of a list of key-value operations in binary; the layout is at `encodeOperations`. */
 export const OPERATIONS_SCHEMA = 2;
 /** Operations one entry may carry. */
-const MAX_OPERATIONS = 4096;
+export const MAX_OPERATIONS = 4096;
 
 export interface PutOperation {
   readonly type: "put";
@@ -38,12 +38,14 @@ export interface Batch<Item = Operation> {
 /** A put whose value is the UTF-8 of well-formed text. */
 export type TextPut = Omit<PutOperation, "value"> & { readonly value: string };
 
-/** A put out of an entry, which knows where its value lies in the entry's bytes. */
-export type PlacedPut = Omit<PutOperation, "value"> & {
+/** A put out of an entry, which knows where its value lies in the entry's bytes; with whatever stands for its key. */
+export type PlacedPut<Key = string> = Omit<PutOperation, "key" | "value"> & {
+  readonly key: Key;
   readonly valueOffset: number;
   readonly valueLength: number;
 };
-export type PlacedOperation = PlacedPut | DeleteOperation;
+export type PlacedDelete<Key = string> = Omit<DeleteOperation, "key"> & { readonly key: Key };
+export type PlacedOperation<Key = string> = PlacedPut<Key> | PlacedDelete<Key>;
 
 const ATOMIC = 1;
 const PUT = 1;
@@ -166,7 +168,7 @@ function writeOperation(operation: Operation | TextPut, position: number): void 
 
 /** The inverse of `encodeOperations`, values being views of `bytes`; accepts nothing else. Throws as it does. */
 export function decodeOperations(bytes: Uint8Array): Batch {
-  const { atomic, operations } = placeOperations(bytes);
+  const { atomic, operations } = placeOperations(bytes, decodeKey);
   return {
     atomic,
     operations: operations.map((operation) => {
@@ -177,15 +179,24 @@ export function decodeOperations(bytes: Uint8Array): Batch {
   };
 }
 
-/** The same, with the places of values in `bytes` instead of the values. */
-export function placeOperations(bytes: Uint8Array): Batch<PlacedOperation> {
+/**
+ * The same, with the places of values in `bytes` instead of the values, and for keys what `keyAt` makes of theirs, which
+ * may be too long or no UTF-8.
+ */
+export function placeOperations<Key>(
+  bytes: Uint8Array,
+  keyAt: (bytes: Uint8Array, offset: number, length: number) => Key,
+): Batch<PlacedOperation<Key>> {
   const reader = new ByteReader(bytes);
   const flags = reader.byte();
   const count = reader.varint();
   checkCount(count);
-  const operations: PlacedOperation[] = [];
+  const operations: PlacedOperation<Key>[] = [];
   for (let position = 0; position < count; position++) {
-    operations.push(readOperation(reader, bytes, position));
+    const kind = reader.byte();
+    const keyLength = reader.varint();
+    const key = keyAt(bytes, reader.skip(keyLength), keyLength);
+    operations.push(readOperation(reader, kind, key, keyLength, position));
   }
   if ((flags & ~ATOMIC) !== 0 || !reader.atEnd) throw badOperation("not a list of operations");
   return { atomic: flags === ATOMIC, operations };
@@ -198,10 +209,13 @@ export function isRecursive(operation: {
   return operation.type === "delete" && operation.recurse === true;
 }
 
-function readOperation(reader: ByteReader, bytes: Uint8Array, position: number): PlacedOperation {
-  const kind = reader.byte();
-  const keyLength = reader.varint();
-  const key = decodeKey(bytes, reader.skip(keyLength), keyLength);
+function readOperation<Key>(
+  reader: ByteReader,
+  kind: number,
+  key: Key,
+  keyLength: number,
+  position: number,
+): PlacedOperation<Key> {
   const cas = kind & HAS_CAS ? reader.varint() : null;
   const operation = readRest(reader, kind, key, cas);
   const recurse = isRecursive(operation);
@@ -210,7 +224,7 @@ function readOperation(reader: ByteReader, bytes: Uint8Array, position: number):
   return operation;
 }
 
-function readRest(reader: ByteReader, kind: number, key: string, cas: number | null): PlacedOperation {
+function readRest<Key>(reader: ByteReader, kind: number, key: Key, cas: number | null): PlacedOperation<Key> {
   switch (kind & ~HAS_CAS) {
     case PUT: {
       const flags = reader.varint();

@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
 import { ChangeLog } from "../../shared/store/change-log.ts";
 import { KeyCache } from "../../shared/store/key-cache.ts";
+import type { SavedRecord } from "../../shared/store/key-record.ts";
 import { KeyTables } from "../../shared/store/key-tables.ts";
+import { OPERATIONS_SCHEMA } from "../../shared/store/operations.ts";
 import { Bench, del, put, text } from "./support.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `k${String(i).padStart(4, "0")}`);
@@ -103,16 +105,134 @@ test("keys that are always dirty when a round ends are never read from the table
   for (const [key, version] of versions) expect(bench.store.get(key)).toMatchObject({ version });
 });
 
-test("a record that was taken back is not held", () => {
+test("records that were taken back are not held, and take no room", () => {
   const { sql } = new Bench().storage;
   const cache = new KeyCache(new KeyTables(sql), new ChangeLog(sql));
-  const record = cache.find("k");
-  const { fields } = record.save();
-  cache.addDirty(record);
+  const saved = ["k", "l"].map((key) => cache.find(key).save());
+  for (const { record } of saved) cache.addDirty(record);
+  const [{ record }] = saved as [SavedRecord];
   expect(cache.held("k")).toBe(record);
-  cache.takeBack([{ record, fields }]);
+  const { keys, keyOffset } = record;
+  cache.takeBack(saved);
   expect(cache.held("k")).toBeUndefined();
+  expect(cache.held("l")).toBeUndefined();
   expect(cache.dirtyUnder("")).toEqual([]);
+  const next = cache.find("m");
+  cache.addDirty(next);
+  expect(next.keys).toBe(keys);
+  expect(next.keyOffset).toBe(keyOffset);
+});
+
+test("a record that was taken back is found as it was, whatever takes its place in memory", () => {
+  const bench = new Bench({ dirtyKeys: 4, dirtyChanges: 1000, keysPerFlush: 2 });
+  const keys = names(12);
+  // The table has an older state of the first one, which is in memory since a generation before.
+  for (const some of [keys.slice(0, 3), keys.slice(3, 6), keys.slice(0, 1), keys.slice(6, 8)]) {
+    bench.operations(puts(some, "1"));
+    bench.flush();
+  }
+  expect(bench.rows("keys", "version").length).toBe(6);
+  for (let round = 0; round < 3; round++) {
+    const refused = [...puts(["x", ...keys, "ö".repeat(200)], "no"), put("x", "no", { cas: 0 })];
+    expect(bench.operations(refused, true)).toMatchObject({ ok: false });
+    bench.operations(puts([`after ${round}`], "1"));
+    const expected = keys.map((_, at) => (at < 8 ? "1" : null));
+    expect(keys.map((key) => value(bench, key))).toEqual(expected);
+    expect(bench.store.get(keys[0]!)).toMatchObject({ version: 2 });
+    expect(value(bench, "x")).toBeNull();
+    expect(bench.store.list("k").map(({ key }) => key)).toEqual(keys.slice(0, 8));
+  }
+  bench.operations([put(keys[0]!, "2"), put(keys[8]!, "2")]);
+  bench.flush();
+  bench.crash();
+  expect(bench.store.get(keys[0]!)).toMatchObject({ version: 3 });
+  expect(bench.store.get(keys[8]!)).toMatchObject({ version: 1 });
+});
+
+test("keys are found by their bytes, whatever is in them", () => {
+  const bench = new Bench({ dirtyKeys: 10_000, dirtyChanges: 100_000, keysPerFlush: 1 });
+  const ascii = "0123456789".repeat(52);
+  const keys = [
+    "\0",
+    "\0\0",
+    "a",
+    "a\0",
+    "ä",
+    "a\u0308",
+    "€",
+    "\u{1f600}",
+    "\ufeff",
+    "\ufffd",
+    "\x7f",
+    "\x80",
+  ];
+  for (let length = 1; length <= 512; length++) keys.push(ascii.slice(0, length));
+  keys.push("ö".repeat(256), `${"ö".repeat(255)}o`);
+  for (let version = 1; version <= 3; version++) {
+    bench.operations(puts(keys, `${version}`));
+    for (const key of keys) {
+      expect(bench.store.get(key)).toMatchObject({ version, createRevision: 1 });
+      expect(bench.store.lastChangeOf(key)).toBe(version);
+    }
+    if (version === 2) bench.flush();
+  }
+  expect(bench.store.list("").length).toBe(keys.length);
+  bench.flush();
+  bench.crash();
+  for (const key of keys) expect(bench.store.get(key)).toMatchObject({ version: 3 });
+  for (const wrong of ["", "\ud83d", `${ascii.slice(0, 512)}0`, "ö".repeat(257)]) {
+    expect(() => bench.store.get(wrong)).toThrow(RaftLiteError);
+  }
+});
+
+test("a new key that an entry changes several times is one key", () => {
+  const bench = new Bench();
+  const results = bench.operations([
+    ...puts(["new", "new", "other"], "1"),
+    del("new"),
+    put("new", "2", { cas: 0 }),
+    del("", { recurse: true }),
+    ...puts(["new", "new"], "3"),
+  ]);
+  expect(results).toMatchObject({ ok: true });
+  expect(bench.store.get("new")).toMatchObject({ version: 2, createRevision: 1 });
+  bench.flush();
+  expect(bench.changes().map(({ key, version }) => [key, version])).toEqual([
+    ["new", 2],
+    ["other", 0],
+  ]);
+});
+
+test.each([
+  [
+    "a key that is no UTF-8, after one that is known",
+    "0002 01016b0000 0101ff0000",
+    "bad-operation",
+    "not UTF-8",
+  ],
+  ["a key that begins as a known one does", "0001 01026bff0000", "bad-operation", "not UTF-8"],
+  [
+    "first a key that is no UTF-8, then an unknown kind",
+    "0002 0101ff0000 03016b",
+    "bad-operation",
+    "not UTF-8",
+  ],
+  ["first an unknown kind, then a key that is no UTF-8", "0002 03016b 0101ff0000", "bad-operation", "kind 3"],
+  ["a key of 513 bytes", `0002 01016b0000 01 8104${"6b".repeat(513)} 0000`, "key-too-large", "512"],
+  [
+    "a key of 513 bytes that is no UTF-8",
+    `0001 01 8104${"ff".repeat(513)} 0000`,
+    "bad-operation",
+    "not UTF-8",
+  ],
+])("%s: the entry is refused, and changes nothing", (_, hex, code, says) => {
+  const bench = new Bench();
+  bench.operations([put("k", "1")]);
+  const body = Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+  const refused = bench.store.apply(bench.append(OPERATIONS_SCHEMA, body));
+  expect(refused).toMatchObject({ refused: code, message: expect.stringContaining(says) });
+  expect(bench.store.list("").map(({ key, version }) => [key, version])).toEqual([["k", 1]]);
+  expect(bench.store.lastChange).toBe(1);
 });
 
 test("keys that were put out of memory are found again, and go on from where they were", () => {

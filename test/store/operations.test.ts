@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
+import { decodeKey } from "../../shared/store/bytes.ts";
 import type { Batch, Operation, PutOperation, TextPut } from "../../shared/store/operations.ts";
 import {
   decodeOperations,
@@ -76,7 +77,7 @@ describe("the encoding", () => {
         const decoded = decodeOperations(bytes);
         expect(decoded.atomic).toBe(original.atomic);
         expect(decoded.operations.map(listed)).toEqual(original.operations.map(listed));
-        placeOperations(bytes).operations.forEach((item, position) => {
+        placeOperations(bytes, decodeKey).operations.forEach((item, position) => {
           if (item.type === "delete") return;
           const { valueOffset, valueLength } = item;
           const { value } = original.operations[position] as PutOperation;
@@ -139,7 +140,9 @@ describe("the encoding", () => {
       atomic: false,
       operations: [put("k", new Uint8Array(1_048_576).fill(7))],
     });
-    expect(placeOperations(large).operations[0]).toMatchObject({ valueOffset: large.length - 1_048_576 });
+    expect(placeOperations(large, decodeKey).operations[0]).toMatchObject({
+      valueOffset: large.length - 1_048_576,
+    });
   });
 
   test("is read only as it is written: other bytes are refused, and never anything worse", () => {
