@@ -1,30 +1,30 @@
-import { KeyPlaces } from "./key-places.ts";
 import type { KeyRecord } from "./key-record.ts";
 import type { KeySpace } from "./key-space.ts";
 import { isPresent, modifyIndex } from "./key-space.ts";
-import type { Batch, PlacedOperation } from "./operations.ts";
-import { decodeOperations, isRecursive, MAX_OPERATIONS, placeOperations } from "./operations.ts";
+import { PlacedOperations } from "./placed-operations.ts";
 import type { BatchResult, OperationResult } from "./results.ts";
 
-/** Of one list at a time: nothing is awaited within. */
-const places = new KeyPlaces(MAX_OPERATIONS);
+/** Of one list at a time: nothing is awaited within, and nobody else is called. */
+const operations = new PlacedOperations();
 
 /**
  * Applies a list of operations, the body of entry `revision`, one after the other. Throws as `decodeOperations` does,
  * before it changes anything.
  */
 export function applyOperations(space: KeySpace, revision: number, body: Uint8Array): BatchResult {
-  const { atomic, operations } = placeIn(body);
-  const keys = space.locate(body, places);
+  read(body);
+  const { atomic, hasCas, length } = operations;
+  const keys = space.locate(body, operations.keys);
   // Nothing but a `cas` that does not hold is ever refused.
-  if (atomic && operations.some(({ cas }) => cas !== null)) space.keepForRollback();
+  if (atomic && hasCas) space.keepForRollback();
   const done: OperationResult = { ok: true, ModifyIndex: revision };
+  const results: OperationResult[] = [];
   let refused = 0;
-  const results = operations.map((operation) => {
-    const result = stage(space, revision, body, operation, keys[operation.key]!, done);
+  for (let position = 0; position < length; position++) {
+    const result = stage(space, revision, body, position, keys[position]!, done);
     if (!result.ok) refused++;
-    return result;
-  });
+    results.push(result);
+  }
   if (!atomic || refused === 0) {
     space.commit(revision);
     return { ok: true, results };
@@ -33,22 +33,20 @@ export function applyOperations(space: KeySpace, revision: number, body: Uint8Ar
   return {
     ok: false,
     results: results.map(({ code = "rolled-back" }, position) => {
-      const operation = operations[position]!;
       // What counts for the next try is what is there now, not what was there for a moment within the batch.
-      const ModifyIndex = isRecursive(operation) ? 0 : modifyIndex(recordOf(space, keys[position]!));
+      const isOfOne = !operations.isRecursive(position);
+      const ModifyIndex = isOfOne ? modifyIndex(recordOf(space, keys[position]!)) : 0;
       return { ok: false, ModifyIndex, code };
     }),
   };
 }
 
-/** The operations, each with the position of its key's place in `places`. */
-function placeIn(body: Uint8Array): Batch<PlacedOperation<number>> {
-  places.clear();
+function read(body: Uint8Array): void {
   try {
-    return placeOperations(body, (_, offset, length) => places.add(offset, length));
+    operations.read(body, false);
   } catch (error) {
     // Of several things that are wrong the first is said, and that may be a key.
-    decodeOperations(body);
+    operations.read(body, true);
     throw error;
   }
 }
@@ -58,26 +56,27 @@ function stage(
   space: KeySpace,
   revision: number,
   body: Uint8Array,
-  operation: PlacedOperation<number>,
+  position: number,
   key: KeyRecord | string,
   done: OperationResult,
 ): OperationResult {
-  if (isRecursive(operation)) {
+  if (operations.isRecursive(position)) {
     const records = space.findUnder(typeof key === "string" ? key : key.key);
     for (const record of records) space.delete(revision, record);
     return records.length === 0 ? NOTHING_THERE : done;
   }
   const record = recordOf(space, key);
+  const isPut = operations.isPut(position);
   // Nothing to delete is a success whatever `cas` says, as in Consul.
-  if (operation.type === "delete" && !isPresent(record)) return NOTHING_THERE;
-  if (operation.cas !== null && operation.cas !== modifyIndex(record)) {
+  if (!isPut && !isPresent(record)) return NOTHING_THERE;
+  const cas = operations.cas(position);
+  if (cas !== null && cas !== modifyIndex(record)) {
     return { ok: false, ModifyIndex: modifyIndex(record), code: "cas-failed" };
   }
-  if (operation.type === "delete") space.delete(revision, record);
-  else {
-    const { valueOffset, valueLength, flags } = operation;
-    space.put(revision, record, body, valueOffset, valueLength, flags);
-  }
+  if (isPut) {
+    const { valueOffsets, valueLengths, flags } = operations;
+    space.put(revision, record, body, valueOffsets[position]!, valueLengths[position]!, flags[position]!);
+  } else space.delete(revision, record);
   return done;
 }
 

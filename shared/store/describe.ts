@@ -1,7 +1,8 @@
 import { RaftLiteError } from "../errors.ts";
 import { TEXT_SCHEMA } from "../storage/entry.ts";
 import type { Operation } from "./operations.ts";
-import { decodeOperations, OPERATIONS_SCHEMA } from "./operations.ts";
+import { OPERATIONS_SCHEMA } from "./operations.ts";
+import { decodeOperations } from "./placed-operations.ts";
 
 const decoder = new TextDecoder();
 

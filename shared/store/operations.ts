@@ -1,11 +1,19 @@
-import { RaftLiteError } from "../errors.ts";
-import { ByteReader, ByteWriter, decodeKey } from "./bytes.ts";
-import { checkEncodedKey, checkKey } from "./keys.ts";
+import { ByteWriter } from "./bytes.ts";
+import { checkKey } from "./keys.ts";
+import {
+  ATOMIC,
+  checkCount,
+  checkEncodedKeyOf,
+  checkNumbers,
+  DELETE,
+  HAS_CAS,
+  PUT,
+  placed,
+  RECURSE,
+} from "./operation-rules.ts";
 
 /** Schema number of a list of key-value operations in binary; the layout is at `encodeOperations`. */
 export const OPERATIONS_SCHEMA = 2;
-/** Operations one entry may carry. */
-export const MAX_OPERATIONS = 4096;
 
 export interface PutOperation {
   readonly type: "put";
@@ -38,20 +46,6 @@ export interface Batch<Item = Operation> {
 /** A put whose value is the UTF-8 of well-formed text. */
 export type TextPut = Omit<PutOperation, "value"> & { readonly value: string };
 
-/** A put out of an entry, which knows where its value lies in the entry's bytes; with whatever stands for its key. */
-export type PlacedPut<Key = string> = Omit<PutOperation, "key" | "value"> & {
-  readonly key: Key;
-  readonly valueOffset: number;
-  readonly valueLength: number;
-};
-export type PlacedDelete<Key = string> = Omit<DeleteOperation, "key"> & { readonly key: Key };
-export type PlacedOperation<Key = string> = PlacedPut<Key> | PlacedDelete<Key>;
-
-const ATOMIC = 1;
-const PUT = 1;
-const DELETE = 2;
-const HAS_CAS = 0x10;
-const RECURSE = 0x20;
 /** Bytes before the first operation, at most: the count takes one or two. */
 const LONGEST_HEADER = 3;
 
@@ -166,116 +160,9 @@ function writeOperation(operation: Operation | TextPut, position: number): void 
   else writer.sized(operation.value);
 }
 
-/** The inverse of `encodeOperations`, values being views of `bytes`; accepts nothing else. Throws as it does. */
-export function decodeOperations(bytes: Uint8Array): Batch {
-  const { atomic, operations } = placeOperations(bytes, decodeKey);
-  return {
-    atomic,
-    operations: operations.map((operation) => {
-      if (operation.type === "delete") return operation;
-      const { valueOffset, valueLength, ...rest } = operation;
-      return { ...rest, value: bytes.subarray(valueOffset, valueOffset + valueLength) };
-    }),
-  };
-}
-
-/**
- * The same, with the places of values in `bytes` instead of the values, and for keys what `keyAt` makes of theirs, which
- * may be too long or no UTF-8.
- */
-export function placeOperations<Key>(
-  bytes: Uint8Array,
-  keyAt: (bytes: Uint8Array, offset: number, length: number) => Key,
-): Batch<PlacedOperation<Key>> {
-  const reader = new ByteReader(bytes);
-  const flags = reader.byte();
-  const count = reader.varint();
-  checkCount(count);
-  const operations: PlacedOperation<Key>[] = [];
-  for (let position = 0; position < count; position++) {
-    const kind = reader.byte();
-    const keyLength = reader.varint();
-    const key = keyAt(bytes, reader.skip(keyLength), keyLength);
-    operations.push(readOperation(reader, kind, key, keyLength, position));
-  }
-  if ((flags & ~ATOMIC) !== 0 || !reader.atEnd) throw badOperation("not a list of operations");
-  return { atomic: flags === ATOMIC, operations };
-}
-
 export function isRecursive(operation: {
   readonly type: "put" | "delete";
   readonly recurse?: boolean;
 }): boolean {
   return operation.type === "delete" && operation.recurse === true;
-}
-
-function readOperation<Key>(
-  reader: ByteReader,
-  kind: number,
-  key: Key,
-  keyLength: number,
-  position: number,
-): PlacedOperation<Key> {
-  const cas = kind & HAS_CAS ? reader.varint() : null;
-  const operation = readRest(reader, kind, key, cas);
-  const recurse = isRecursive(operation);
-  checkNumbers(cas, operation.type === "put" ? operation.flags : 0, recurse, position);
-  checkEncodedKeyOf(position, keyLength, recurse);
-  return operation;
-}
-
-function readRest<Key>(reader: ByteReader, kind: number, key: Key, cas: number | null): PlacedOperation<Key> {
-  switch (kind & ~HAS_CAS) {
-    case PUT: {
-      const flags = reader.varint();
-      const valueLength = reader.varint();
-      return { type: "put", key, flags, cas, valueOffset: reader.skip(valueLength), valueLength };
-    }
-    case DELETE:
-      return { type: "delete", key, recurse: false, cas };
-    case DELETE | RECURSE:
-      return { type: "delete", key, recurse: true, cas };
-    default:
-      throw badOperation(`operation of unknown kind ${kind}`);
-  }
-}
-
-function checkCount(count: number): void {
-  if (count < 1) throw badOperation("there are no operations");
-  if (count > MAX_OPERATIONS) throw badOperation(`there are more than ${MAX_OPERATIONS} operations`);
-}
-
-function checkNumbers(cas: number | null, flags: number, recurse: boolean, position: number): void {
-  if (cas !== null && !isIndex(cas)) {
-    throw badOperation("cas is not a whole number from 0 to 2^53-1", position);
-  }
-  if (recurse && cas !== null) throw badOperation("cas and recurse cannot stand in one operation", position);
-  if (!isIndex(flags)) throw badOperation("flags is not a whole number from 0 to 2^53-1", position);
-}
-
-function checkEncodedKeyOf(position: number, length: number, mayBeEmpty: boolean): void {
-  try {
-    checkEncodedKey(length, mayBeEmpty);
-  } catch (error) {
-    throw placed(error, position);
-  }
-}
-
-/** What was refused is said of the operation at `position`. */
-function placed(error: unknown, position: number): unknown {
-  if (!(error instanceof RaftLiteError)) return error;
-  return new RaftLiteError(error.code, `operation ${position}: ${error.message}`, {
-    status: error.status,
-    details: { operation: position },
-  });
-}
-
-function isIndex(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
-}
-
-function badOperation(what: string, position?: number): RaftLiteError {
-  if (position === undefined) return new RaftLiteError("bad-operation", what, { status: 400 });
-  const details = { operation: position };
-  return new RaftLiteError("bad-operation", `operation ${position}: ${what}`, { status: 400, details });
 }

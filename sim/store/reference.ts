@@ -1,7 +1,7 @@
 import { TEXT_SCHEMA } from "../../shared/storage/entry.ts";
 import { parseCommand } from "../../shared/store/commands.ts";
 import type { Operation } from "../../shared/store/operations.ts";
-import { decodeOperations } from "../../shared/store/operations.ts";
+import { decodeOperations } from "../../shared/store/placed-operations.ts";
 import type { BatchResult, OperationResult } from "../../shared/store/results.ts";
 import type { CommittedCommand } from "../committed-log.ts";
 import type { Target } from "./operation.ts";

@@ -1,14 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RaftLiteError } from "../../shared/errors.ts";
-import { decodeKey } from "../../shared/store/bytes.ts";
 import type { Batch, Operation, PutOperation, TextPut } from "../../shared/store/operations.ts";
-import {
-  decodeOperations,
-  encodeOperations,
-  OperationsWriter,
-  placeOperations,
-} from "../../shared/store/operations.ts";
+import { encodeOperations, OperationsWriter } from "../../shared/store/operations.ts";
+import { decodeOperations, PlacedOperations } from "../../shared/store/placed-operations.ts";
 import { del, put, utf8 } from "./support.ts";
 
 const index = fc.maxSafeNat();
@@ -71,17 +66,27 @@ describe("the encoding", () => {
   });
 
   test("comes back as it went in, and says where the values lie", () => {
+    const placed = new PlacedOperations();
     fc.assert(
       fc.property(batch, (original) => {
         const bytes = encodeOperations(original);
         const decoded = decodeOperations(bytes);
         expect(decoded.atomic).toBe(original.atomic);
         expect(decoded.operations.map(listed)).toEqual(original.operations.map(listed));
-        placeOperations(bytes, decodeKey).operations.forEach((item, position) => {
+        placed.read(bytes, false);
+        expect(placed).toMatchObject({ atomic: original.atomic, length: original.operations.length });
+        expect(placed.hasCas).toBe(original.operations.some(({ cas }) => cas !== null));
+        original.operations.forEach((item, position) => {
+          expect(placed.isPut(position)).toBe(item.type === "put");
+          expect(placed.isRecursive(position)).toBe(item.type === "delete" && item.recurse);
+          expect(placed.cas(position)).toBe(item.cas);
+          const keyAt = placed.keys.offsets[position]!;
+          expect(bytes.subarray(keyAt, keyAt + placed.keys.lengths[position]!)).toEqual(utf8(item.key));
           if (item.type === "delete") return;
-          const { valueOffset, valueLength } = item;
-          const { value } = original.operations[position] as PutOperation;
-          expect([...bytes.subarray(valueOffset, valueOffset + valueLength)]).toEqual([...value]);
+          expect(placed.flags[position]).toBe(item.flags);
+          const valueAt = placed.valueOffsets[position]!;
+          const value = bytes.subarray(valueAt, valueAt + placed.valueLengths[position]!);
+          expect([...value]).toEqual([...item.value]);
         });
       }),
     );
@@ -140,9 +145,9 @@ describe("the encoding", () => {
       atomic: false,
       operations: [put("k", new Uint8Array(1_048_576).fill(7))],
     });
-    expect(placeOperations(large, decodeKey).operations[0]).toMatchObject({
-      valueOffset: large.length - 1_048_576,
-    });
+    const placed = new PlacedOperations();
+    placed.read(large, false);
+    expect([placed.valueOffsets[0], placed.valueLengths[0]]).toEqual([large.length - 1_048_576, 1_048_576]);
   });
 
   test("is read only as it is written: other bytes are refused, and never anything worse", () => {
