@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { LogTail } from "../../shared/node/log-tail.ts";
 import type { LogEntry } from "../../shared/storage/entry.ts";
 import type { LogStore } from "../../shared/storage/log-store.ts";
@@ -128,6 +128,20 @@ describe("old entries", () => {
     tail.evict(20, 3);
     expect(inMemory(), "a follower that has lost some is sent the others all the same").toEqual(span(13, 20));
     expect(tail.read(1, 20, everything).map(textOf)).toEqual(entries.map(textOf));
+  });
+
+  test("are not asked for the place of the one that follows them", () => {
+    const tail = new LogTail(store);
+    save(
+      ...stageAll(
+        tail,
+        span(1, 10).map((index) => commandEntry(index)),
+      ),
+    );
+    tail.evict(5, 10);
+    const asked = vi.spyOn(store, "ordinalAfter");
+    expect(tail.ordinalAfter(5)).toBe(5);
+    expect(asked).not.toHaveBeenCalled();
   });
 
   test("that were replaced count no more", () => {
