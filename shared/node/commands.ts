@@ -52,8 +52,8 @@ export class Commands {
   readonly #node: NodeId;
   readonly #boot: number;
   readonly #pending = new SequenceMap<PendingCommand>();
-  /** Those that wait for a leader, in their order, among some that do not any more. */
-  #unsent: PendingCommand[] = [];
+  /** Sequences of those that wait for a leader, in their order, among some that do not any more. */
+  #unsent: number[] = [];
   #unsentCount = 0;
   #nextSequence = 1;
   #bytes = 0;
@@ -125,8 +125,8 @@ export class Commands {
     let bytes = 0;
     let at = 0;
     for (; at < this.#unsent.length; at++) {
-      const pending = this.#unsent[at]!;
-      if (!pending.isUnsent) continue;
+      const pending = this.#pending.get(this.#unsent[at]!);
+      if (!pending?.isUnsent) continue;
       bytes += pending.bytes.length;
       if (taken.length > 0 && bytes > maxBytes) break;
       pending.isUnsent = false;
@@ -153,7 +153,7 @@ export class Commands {
     if (pending.isUnsent) return;
     pending.isUnsent = true;
     this.#unsentCount++;
-    this.#unsent.push(pending);
+    this.#unsent.push(pending.sequence);
   }
 
   /** It has been answered. While nobody leads none is taken, and clients that give up must not fill the memory. */
@@ -162,7 +162,7 @@ export class Commands {
     pending.isUnsent = false;
     this.#unsentCount--;
     if (this.#unsent.length < 2 * this.#unsentCount + mostStale) return;
-    this.#unsent = this.#unsent.filter(({ isUnsent }) => isUnsent);
+    this.#unsent = this.#unsent.filter((sequence) => this.#pending.has(sequence));
   }
 
   /** Makes one message to the leader of these. */
@@ -269,8 +269,9 @@ export class Commands {
 
   /** Refuses those that wait to be sent and must not be sent on. */
   rejectStaying(error: (outcome: "none" | "unknown") => RaftLiteError): void {
-    for (const pending of [...this.#unsent]) {
-      if (pending.isUnsent && !pending.forward) this.reject(pending, error(outcomeOf(pending)));
+    for (const sequence of [...this.#unsent]) {
+      const pending = this.#pending.get(sequence);
+      if (pending?.isUnsent && !pending.forward) this.reject(pending, error(outcomeOf(pending)));
     }
   }
 

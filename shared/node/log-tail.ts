@@ -83,7 +83,7 @@ export class LogTail {
   /** How many clients' commands the entries 1 to `index` hold. */
   ordinalAfter(index: LogIndex): number {
     if (index >= this.lastIndex) return this.#commands;
-    if (index < this.#first) return this.#store.ordinalAfter(index);
+    if (index + 1 < this.#first) return this.#store.ordinalAfter(index);
     return this.#at(index + 1).ordinal;
   }
 

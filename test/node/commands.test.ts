@@ -353,18 +353,19 @@ test("when all are answered nothing is due any more, however long they would hav
 test("what clients gave up is let go, though nobody leads and others wait", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  const given: WeakRef<Uint8Array>[] = [];
-  for (let i = 0; i < 200; i++) void add({ bytes: 1, deadline: 1e9 });
+  const givenUp: WeakRef<Uint8Array>[] = [];
+  const addBriefly = (deadline: number): void => {
+    const bytes = new Uint8Array(1 << 16);
+    givenUp.push(new WeakRef(bytes));
+    commands.add({ schema: 1, bytes, deadline, forward: true, resolve: () => {}, reject: () => {} });
+  };
+  for (let i = 0; i < 200; i++) add({ bytes: 1, deadline: 1e9 });
   for (let now = 1; now <= 20; now++) {
-    for (let i = 0; i < 10; i++) {
-      const bytes = new Uint8Array(1 << 16);
-      given.push(new WeakRef(bytes));
-      commands.add({ schema: 1, bytes, deadline: now, forward: true, resolve: () => {}, reject: () => {} });
-    }
+    for (let i = 0; i < 10; i++) addBriefly(now);
     commands.expire(now, null);
   }
   await settled();
   collect();
   expect(commands.count).toBe(200);
-  expect(given.filter((one) => one.deref() !== undefined)).toHaveLength(0);
+  expect(givenUp.filter((bytes) => bytes.deref() !== undefined)).toHaveLength(0);
 });
