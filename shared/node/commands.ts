@@ -52,8 +52,8 @@ export class Commands {
   readonly #node: NodeId;
   readonly #boot: number;
   readonly #pending = new SequenceMap<PendingCommand>();
-  /** Those that wait for a leader, in their order, among some that do not any more. */
-  #unsent: PendingCommand[] = [];
+  /** Sequences of those that wait for a leader, in their order, among some that do not any more. */
+  #unsent: number[] = [];
   #unsentCount = 0;
   #nextSequence = 1;
   #bytes = 0;
@@ -125,8 +125,8 @@ export class Commands {
     let bytes = 0;
     let at = 0;
     for (; at < this.#unsent.length; at++) {
-      const pending = this.#unsent[at]!;
-      if (!pending.isUnsent) continue;
+      const pending = this.#pending.get(this.#unsent[at]!);
+      if (!pending?.isUnsent) continue;
       bytes += pending.bytes.length;
       if (taken.length > 0 && bytes > maxBytes) break;
       pending.isUnsent = false;
@@ -153,7 +153,7 @@ export class Commands {
     if (pending.isUnsent) return;
     pending.isUnsent = true;
     this.#unsentCount++;
-    this.#unsent.push(pending);
+    this.#unsent.push(pending.sequence);
   }
 
   /** It has been answered. While nobody leads none is taken, and clients that give up must not fill the memory. */
@@ -162,7 +162,7 @@ export class Commands {
     pending.isUnsent = false;
     this.#unsentCount--;
     if (this.#unsent.length < 2 * this.#unsentCount + mostStale) return;
-    this.#unsent = this.#unsent.filter(({ isUnsent }) => isUnsent);
+    this.#unsent = this.#unsent.filter((sequence) => this.#pending.has(sequence));
   }
 
   /** Makes one message to the leader of these. */
@@ -217,7 +217,8 @@ export class Commands {
   recordLeaderChange(): void {
     this.#holdUntil = Number.NEGATIVE_INFINITY;
     this.#lossPossible = true;
-    for (const pending of this.#pending.values()) if (pending.attempt.type === "sent") this.#renew(pending);
+    for (const pending of this.#pending.select(({ attempt }) => attempt.type === "sent"))
+      this.#renew(pending);
   }
 
   /**
@@ -227,11 +228,13 @@ export class Commands {
   recordApplied(index: LogIndex, term: Term): void {
     if (!this.#lossPossible) return;
     this.#lossPossible = false;
-    for (const pending of this.#pending.values()) {
-      if (pending.attempt.type !== "appended") continue;
-      if (pending.attempt.index <= index || pending.attempt.term < term) this.#renew(pending);
-      else this.#lossPossible = true;
-    }
+    const lost = this.#pending.select(({ attempt }) => {
+      if (attempt.type !== "appended") return false;
+      const isLost = attempt.index <= index || attempt.term < term;
+      if (!isLost) this.#lossPossible = true;
+      return isLost;
+    });
+    for (const pending of lost) this.#renew(pending);
   }
 
   /** This node's own command has been applied: its client is answered, if it still waits. */
@@ -246,21 +249,24 @@ export class Commands {
   expire(now: number, leader: NodeId | null): void {
     if (now < this.#nextDeadline) return;
     this.#nextDeadline = Number.POSITIVE_INFINITY;
-    for (const pending of this.#pending.values()) {
-      if (pending.deadline <= now) this.reject(pending, unansweredError(pending, leader));
-      else this.#nextDeadline = Math.min(this.#nextDeadline, pending.deadline);
-    }
+    const expired = this.#pending.select(({ deadline }) => {
+      if (deadline > now) this.#nextDeadline = Math.min(this.#nextDeadline, deadline);
+      return deadline <= now;
+    });
+    for (const pending of expired) this.reject(pending, unansweredError(pending, leader));
   }
 
   /** Sends again what was sent long ago without a word from the leader. */
   retry(now: number): void {
     if (now < this.#nextCheck) return;
     this.#nextCheck = Number.POSITIVE_INFINITY;
-    for (const pending of this.#pending.values()) {
-      if (pending.attempt.type !== "sent") continue;
-      if (pending.attempt.at + answerPatienceMs <= now) this.#renew(pending);
-      else this.#nextCheck = Math.min(this.#nextCheck, pending.attempt.at + answerPatienceMs);
-    }
+    const late = this.#pending.select(({ attempt }) => {
+      if (attempt.type !== "sent") return false;
+      const checkAt = attempt.at + answerPatienceMs;
+      if (checkAt > now) this.#nextCheck = Math.min(this.#nextCheck, checkAt);
+      return checkAt <= now;
+    });
+    for (const pending of late) this.#renew(pending);
   }
 
   reject(pending: PendingCommand, error: RaftLiteError): void {
@@ -269,13 +275,14 @@ export class Commands {
 
   /** Refuses those that wait to be sent and must not be sent on. */
   rejectStaying(error: (outcome: "none" | "unknown") => RaftLiteError): void {
-    for (const pending of [...this.#unsent]) {
-      if (pending.isUnsent && !pending.forward) this.reject(pending, error(outcomeOf(pending)));
+    for (const sequence of [...this.#unsent]) {
+      const pending = this.#pending.get(sequence);
+      if (pending?.isUnsent && !pending.forward) this.reject(pending, error(outcomeOf(pending)));
     }
   }
 
   rejectAll(error: (outcome: "none" | "unknown") => RaftLiteError): void {
-    for (const pending of this.#pending.values()) this.reject(pending, error(outcomeOf(pending)));
+    for (const pending of this.#pending.select(() => true)) this.reject(pending, error(outcomeOf(pending)));
   }
 
   #remove(sequence: number): PendingCommand | undefined {

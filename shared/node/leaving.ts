@@ -49,10 +49,9 @@ export class Leaving {
     for (const resolve of waiting) resolve();
   }
 
-  /** Until somebody else leads, if anybody can. */
+  /** For a leader: until somebody else leads, if anybody can. */
   async handOver(): Promise<void> {
     const { raft, transfer } = this.#parts;
-    if (raft.role !== "Leader") return;
     if (raft.quiet) await this.#hearOthers();
     transfer();
     await this.#until(handOverMs, () => raft.role !== "Leader" || !this.#hasSuccessor());

@@ -6,6 +6,9 @@ import { ownPayload } from "./wire-entry.ts";
 
 /** Bytes of entries kept in memory once they are durable and applied, for followers that are behind. */
 const keptBytes = 2 << 20;
+/** The newest ones stay, whoever has them: that is what /status shows, again and again. */
+const newestEntries = 256;
+const newestBytes = 256 << 10;
 
 /** So many places of entries that were let go are kept, at least, before the others are moved down. */
 const leastToMove = 1024;
@@ -83,7 +86,7 @@ export class LogTail {
   /** How many clients' commands the entries 1 to `index` hold. */
   ordinalAfter(index: LogIndex): number {
     if (index >= this.lastIndex) return this.#commands;
-    if (index < this.#first) return this.#store.ordinalAfter(index);
+    if (index + 1 < this.#first) return this.#store.ordinalAfter(index);
     return this.#at(index + 1).ordinal;
   }
 
@@ -110,12 +113,15 @@ export class LogTail {
   }
 
   /**
-   * Lets go of old entries: of those that every follower has (up to `replicated`) at once, or they would grow old and
-   * be expensive to collect; of others when they are many. Those after `needed` stay whatever they take.
+   * Lets go of old entries: of those that every follower has (up to `replicated`), but for the newest, at once, or they
+   * would grow old and be expensive to collect; of others when they are many. Those after `needed` stay whatever they
+   * take.
    */
   evict(needed: LogIndex, replicated: LogIndex): void {
+    const few = this.lastIndex - newestEntries;
     while (this.#first <= needed && this.#gone < this.#entries.length) {
-      if (this.#first > replicated && this.#bytes <= keptBytes) break;
+      const isNewest = this.#first > few && this.#bytes <= newestBytes;
+      if ((isNewest || this.#first > replicated) && this.#bytes <= keptBytes) break;
       this.#bytes -= this.#at(this.#first).size;
       this.#entries[this.#gone++] = released;
       this.#first++;

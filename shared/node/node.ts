@@ -237,7 +237,7 @@ export class RaftNode implements NodeApi {
     if (this.#state !== "running") return;
     this.#state = "stopping";
     this.#reporter.report({ type: "stopping" });
-    await this.#leaving.handOver();
+    if (this.#raft.role === "Leader") await this.#leaving.handOver();
     if (this.#isDeaf()) return;
     this.#state = "draining";
     this.#waits.endAll("stopping");

@@ -3,13 +3,15 @@ import { invariant } from "../errors.ts";
 const leastCapacity = 64;
 /** A table up to this size stays as it is when all have left: the next ones are on their way. */
 const largestKept = 4096;
+/** 2^32 over the golden ratio. */
+const goldenRatio = 0x9e3779b1;
 /** Stands where nothing is: sequences begin at 0. */
 const free = -1;
 
 /**
  * Values by sequence: whole numbers given out one after the other, of which most leave in about the order in which they
- * came. A table with open addressing; numbers in a row have places in a row, so one is nearly always found where it is
- * looked for first.
+ * came. A table with open addressing. Numbers in a row have places far apart: were they neighbours, each that is taken
+ * would have all behind it looked at, whether they have to move up.
  *
  * Not a Map, because tens of thousands come and go each second: a Map makes itself anew every few dozen times, its former
  * selves lead from each to the next, and once one of them has been moved to the garbage collector's old generation all
@@ -58,7 +60,7 @@ export class SequenceMap<Value> {
     // Whoever stands behind the gap because it was taken moves up, or it would not be found any more.
     const mask = this.#mask;
     for (let next = (place + 1) & mask; this.#sequences[next] !== free; next = (next + 1) & mask) {
-      const away = (next - (this.#sequences[next]! & mask)) & mask;
+      const away = (next - this.#homeOf(this.#sequences[next]!)) & mask;
       if (away < ((next - place) & mask)) continue;
       this.#sequences[place] = this.#sequences[next]!;
       this.#values[place] = this.#values[next];
@@ -85,19 +87,29 @@ export class SequenceMap<Value> {
     return lowest;
   }
 
-  /** All that are here now, by rising sequence. */
-  values(): Value[] {
-    const sequences = this.#sequences.filter((sequence) => sequence !== free).sort();
-    return Array.from(sequences, (sequence) => this.get(sequence) as Value);
+  /** Those that are wanted, by rising sequence; all others are looked at in no order. */
+  select(isWanted: (value: Value) => boolean): Value[] {
+    const wanted: number[] = [];
+    const { length } = this.#sequences;
+    for (let place = 0; place < length; place++) {
+      const sequence = this.#sequences[place]!;
+      if (sequence !== free && isWanted(this.#values[place] as Value)) wanted.push(sequence);
+    }
+    wanted.sort((a, b) => a - b);
+    return wanted.map((sequence) => this.get(sequence) as Value);
   }
 
   /** Where it is, or the free place where it would be. */
   #placeOf(sequence: number): number {
     const sequences = this.#sequences;
-    // The low bits of any whole number.
-    let place = sequence & this.#mask;
+    let place = this.#homeOf(sequence);
     while (sequences[place] !== sequence && sequences[place] !== free) place = (place + 1) & this.#mask;
     return place;
+  }
+
+  /** Where it is looked for first: multiplicative hashing of its low 32 bits (Knuth, volume 3, 6.4). */
+  #homeOf(sequence: number): number {
+    return Math.imul(sequence, goldenRatio) >>> Math.clz32(this.#mask);
   }
 
   #resize(capacity: number): void {

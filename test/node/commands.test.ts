@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { CommandOutcome } from "../../shared/node/api.ts";
@@ -346,4 +348,24 @@ test("when all are answered nothing is due any more, however long they would hav
   expect(commands.deadline).toBeLessThan(60_000);
   apply(1, 1);
   expect(commands.deadline).toBe(everything);
+});
+
+test("what clients gave up is let go, though nobody leads and others wait", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const givenUp: WeakRef<Uint8Array>[] = [];
+  const addBriefly = (deadline: number): void => {
+    const bytes = new Uint8Array(1 << 16);
+    givenUp.push(new WeakRef(bytes));
+    commands.add({ schema: 1, bytes, deadline, forward: true, resolve: () => {}, reject: () => {} });
+  };
+  for (let i = 0; i < 200; i++) add({ bytes: 1, deadline: 1e9 });
+  for (let now = 1; now <= 20; now++) {
+    for (let i = 0; i < 10; i++) addBriefly(now);
+    commands.expire(now, null);
+  }
+  await settled();
+  collect();
+  expect(commands.count).toBe(200);
+  expect(givenUp.filter((bytes) => bytes.deref() !== undefined)).toHaveLength(0);
 });

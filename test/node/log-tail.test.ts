@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { LogTail } from "../../shared/node/log-tail.ts";
 import type { LogEntry } from "../../shared/storage/entry.ts";
 import type { LogStore } from "../../shared/storage/log-store.ts";
@@ -113,21 +113,43 @@ describe("old entries", () => {
     expect(read().map(textOf)).toEqual(entries.map(textOf));
   });
 
-  test("go at once where every follower has them, however few they are", () => {
+  test("go at once where every follower has them, but for the newest", () => {
     const tail = new LogTail(store);
     const entries = stageAll(
       tail,
-      span(1, 20).map((index) => ({ ...commandEntry(index), size: 1000 })),
+      span(1, 1000).map((index) => ({ ...commandEntry(index), size: 1000 })),
     );
     save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
-    const inMemory = () => indexes(tail.read(1, 20, everything).filter(({ size }) => size === 1000));
-    tail.evict(20, 7);
-    expect(inMemory()).toEqual(span(8, 20));
-    tail.evict(12, 20);
-    expect(inMemory(), "what is needed here stays").toEqual(span(13, 20));
-    tail.evict(20, 3);
-    expect(inMemory(), "a follower that has lost some is sent the others all the same").toEqual(span(13, 20));
-    expect(tail.read(1, 20, everything).map(textOf)).toEqual(entries.map(textOf));
+    const inMemory = () => indexes(tail.read(1, 1000, everything).filter(({ size }) => size === 1000));
+    tail.evict(1000, 7);
+    expect(inMemory()).toEqual(span(8, 1000));
+    tail.evict(300, 1000);
+    expect(inMemory(), "what is needed here stays").toEqual(span(301, 1000));
+    tail.evict(1000, 3);
+    expect(inMemory(), "what a follower has not stays").toEqual(span(301, 1000));
+    tail.evict(1000, 1000);
+    expect(inMemory()).toEqual(span(745, 1000));
+    stageAll(
+      tail,
+      span(1001, 1003).map((index) => ({ ...commandEntry(index), size: 100_000 })),
+    );
+    tail.evict(1000, 1000);
+    expect(inMemory(), "large ones leave no room for others").toEqual([]);
+    expect(tail.read(1, 1000, everything).map(textOf)).toEqual(entries.map(textOf));
+  });
+
+  test("are not asked for the place of the one that follows them", () => {
+    const tail = new LogTail(store);
+    save(
+      ...stageAll(
+        tail,
+        span(1, 10).map((index) => ({ ...commandEntry(index), size: 100_000 })),
+      ).map((one) => ({ ...one, size: one.data.bytes.length })),
+    );
+    tail.evict(5, 10);
+    const asked = vi.spyOn(store, "ordinalAfter");
+    expect(tail.ordinalAfter(5)).toBe(5);
+    expect(asked).not.toHaveBeenCalled();
   });
 
   test("that were replaced count no more", () => {

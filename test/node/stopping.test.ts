@@ -45,6 +45,17 @@ test("what comes while the last write is under way is refused at once", async ()
   await world.answer(stopped, withinMs);
 });
 
+test("what comes right after a stop has begun is refused at once where nobody is to take over", async () => {
+  const world = await cluster();
+  const [node] = world.followers as [Machine];
+  world.isolate(node);
+  const stopped = new Waiting(node.node.stop());
+  const late = node.execute("SET late=1", { timeoutMs: 10_000 });
+  await world.run(1);
+  expect(late.error).toMatchObject({ code: "stopping", details: { outcome: "none" } });
+  await world.answer(stopped, withinMs);
+});
+
 test("clients of a leader that cannot finish are told that the outcome is unknown", async () => {
   const world = await cluster();
   const { leader } = world;
