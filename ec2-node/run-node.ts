@@ -1,7 +1,7 @@
 import type { OwnRoutes } from "../shared/http/handler.ts";
 import { createHandler } from "../shared/http/handler.ts";
 import type { Timings } from "../shared/node/defaults.ts";
-import type { NodeEventSink } from "../shared/node/events.ts";
+import type { EntryCounter, NodeEventSink } from "../shared/node/events.ts";
 import { RaftNode } from "../shared/node/node.ts";
 import type { ListedPeer } from "../shared/node/peer-directory.ts";
 import type { Clock } from "../shared/node/ports.ts";
@@ -53,6 +53,7 @@ export interface NodeParts {
   /** Routes beside the node's own. */
   readonly fetch?: ((node: RaftNode) => OwnRoutes) | undefined;
   readonly onEvent: NodeEventSink;
+  readonly countEntries?: EntryCounter | undefined;
   /** The node cannot go on: what it holds in memory is not to be trusted any more, end the process. */
   readonly onFatal: (error: unknown) => void;
   /** An error that no route foresaw; its client was told that there was one. */
@@ -83,7 +84,7 @@ export async function runNode(settings: NodeSettings, parts: NodeParts): Promise
     const transport = new PeerTransport({ secret: settings.secret ?? undefined });
     undo.push(() => transport.close());
     const host = createHost(transport);
-    const { stateMachine, onEvent } = parts;
+    const { stateMachine, onEvent, countEntries } = parts;
     const recorder = createRecorder(settings, host.clock, onEvent);
     undo.push(() => recorder?.close());
     let url = "";
@@ -100,6 +101,7 @@ export async function runNode(settings: NodeSettings, parts: NodeParts): Promise
       stateMachine,
       host,
       onEvent,
+      countEntries,
       recorder,
       onFatal: (error) => {
         if (recorder === undefined) parts.onFatal(error);

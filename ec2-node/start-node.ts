@@ -87,6 +87,7 @@ export async function startNode<Machine extends StateMachine = KeyValueStore>(
         lines?.report(event);
         onEvent?.(event);
       },
+      countEntries: onEvent ? undefined : (...counted) => lines?.count(...counted) ?? true,
       onFatal: options.onFatal ?? throwUncaught,
       onRequestError: options.onRequestError,
     });

@@ -87,6 +87,7 @@ export class RunningNode<Machine extends StateMachine> {
         const { type } = event.trace;
         if (type === "quiet" || type === "awake") parts.onSilence(type === "quiet");
       },
+      countEntries: lines.count.bind(lines),
       onFatal: parts.onFatal,
       limits: {
         commitNoticeMs: COMMIT_NOTICE_MS,

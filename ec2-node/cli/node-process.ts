@@ -54,6 +54,7 @@ export async function runNodeProcess(options: NodeOptions): Promise<number> {
   const starting = runNode(options, {
     stateMachine: new KeyValueStore(),
     onEvent: (event) => log.report(event),
+    countEntries: log.count.bind(log),
     onFatal: fail,
     onRequestError: complain,
   });

@@ -1,3 +1,5 @@
+import type { EntryStep } from "./events.ts";
+
 /** Entries seen since the last summary, by what happened to them. */
 export interface EntryCounts {
   readonly appended: number;
@@ -6,8 +8,6 @@ export interface EntryCounts {
   /** How long they were counted. */
   readonly elapsedMs: number;
 }
-
-export type EntryStep = "appended" | "committed" | "applied";
 
 /** More entries than this within a second are counted instead of shown: nobody reads that fast. */
 const READABLE_ENTRIES_PER_SECOND = 20;
@@ -38,6 +38,13 @@ export class EntryRate {
     }
     this.#counting.counts[step]++;
     return false;
+  }
+
+  /** Counts many at once, while they are counted; false while they are shown. Call `summary` first. */
+  count(step: EntryStep, count: number): boolean {
+    if (this.#counting === null) return false;
+    this.#counting.counts[step] += count;
+    return true;
   }
 
   /** What was counted, once a second; null when nothing is due. `force`: whatever there is, now. */

@@ -50,5 +50,20 @@ export type NodeEvent = {
   readonly trace: RaftTrace | NodeTrace;
 };
 
+/** What happens to a client's command at one node. */
+export type EntryStep = "appended" | "committed" | "applied";
+
+/**
+ * Asked before commands are reported one by one: `count` of them, up to `ordinal`, at the present leader or elsewhere.
+ * Whoever only counts them answers true, and no events are made: at a hundred thousand a second that is worth it.
+ */
+export type EntryCounter = (
+  step: EntryStep,
+  count: number,
+  ordinal: number,
+  leader: boolean,
+  now: number,
+) => boolean;
+
 /** Where a node reports what happens. Called on the node's own path: quick, and never throws. */
 export type NodeEventSink = (event: NodeEvent) => void;

@@ -1,7 +1,7 @@
 import { printable } from "../printable.ts";
-import type { EntryCounts, EntryStep } from "./entry-rate.ts";
+import type { EntryCounts } from "./entry-rate.ts";
 import { EntryRate } from "./entry-rate.ts";
-import type { NodeEvent, NodeTrace } from "./events.ts";
+import type { EntryStep, NodeEvent, NodeTrace } from "./events.ts";
 import { isFrequentDetail, logText, shorten } from "./log-text.ts";
 import { RefusalFilter } from "./refusal-filter.ts";
 
@@ -37,7 +37,7 @@ export class LogLines {
     const { now, trace } = event;
     this.poll(now);
     if (isEntry(trace)) {
-      this.#note(trace);
+      this.#note(stepOf(trace), trace.ordinal, "leader" in trace && trace.leader);
       if (!this.#options.verbose && !this.#rate.admit(stepOf(trace), now)) return;
     } else if (!this.#options.verbose && isFrequentDetail(trace)) return;
     if (trace.type === "stopped") this.#summarize(now, true);
@@ -45,6 +45,14 @@ export class LogLines {
     const { text, verbose } = logText(this.#options.id, trace);
     if (verbose && !this.#options.verbose) return;
     this.#write(text, () => fieldsOf(trace));
+  }
+
+  /** An `EntryCounter`: takes commands in that are too many to be shown. */
+  count(step: EntryStep, count: number, ordinal: number, leader: boolean, now: number): boolean {
+    this.poll(now);
+    if (!this.#rate.count(step, count)) return false;
+    this.#note(step, ordinal, leader);
+    return true;
   }
 
   /** Writes the summary of entries that were too many to show, when it is due. To be called now and then. */
@@ -77,9 +85,9 @@ export class LogLines {
     return `[${this.#leading ? "Leader" : "Node"} ${id}] Entries in ${seconds} s: ${said} (index=${this.#ordinal})`;
   }
 
-  #note(trace: EntryTrace): void {
-    if (trace.type === "entry-appended") this.#leading = trace.leader;
-    else this.#ordinal = Math.max(this.#ordinal, trace.ordinal);
+  #note(step: EntryStep, ordinal: number, leader: boolean): void {
+    if (step === "appended") this.#leading = leader;
+    else this.#ordinal = Math.max(this.#ordinal, ordinal);
   }
 
   #write(text: string, fields: () => Readonly<Record<string, unknown>>): void {

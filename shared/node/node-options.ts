@@ -2,7 +2,7 @@ import type { ElectionPriority, RaftLimits } from "../raft/core.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { DurableStorage } from "../storage/port.ts";
 import type { Timings } from "./defaults.ts";
-import type { NodeEventSink } from "./events.ts";
+import type { EntryCounter, NodeEventSink } from "./events.ts";
 import type { ListedPeer } from "./peer-directory.ts";
 import type { Host } from "./ports.ts";
 import type { NodeRecorder } from "./recorder.ts";
@@ -22,6 +22,8 @@ export interface NodeOptions {
   readonly stateMachine: StateMachine;
   readonly host: Host;
   readonly onEvent?: NodeEventSink;
+  /** Without it every step of every command is an event. */
+  readonly countEntries?: EntryCounter | undefined;
   readonly recorder?: NodeRecorder | undefined;
   /** The node has stopped for good: its storage failed, or a rule of Raft did not hold. Called once. */
   readonly onFatal: (error: unknown) => void;

@@ -64,7 +64,11 @@ export interface NodeParts {
 /** Makes the parts of a node and ties them together. Nothing has happened then. */
 export function assemble(options: NodeOptions, log: LogStore, hooks: NodeHooks): NodeParts {
   const { id, timings, host, storage } = options;
-  const reporter = new NodeReporter(options.onEvent, host.clock, options.stateMachine);
+  const reporter = new NodeReporter(
+    { onEvent: options.onEvent, countEntries: options.countEntries },
+    host.clock,
+    options.stateMachine,
+  );
   const tail = new LogTail(log);
   const applier = new Applier(storage, options.stateMachine, log, tail, options.flushEntries);
   const raft = restoreRaft(options, log);

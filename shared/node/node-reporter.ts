@@ -1,6 +1,6 @@
 import type { RaftTrace, Term } from "../raft/types.ts";
 import type { LogEntry } from "../storage/entry.ts";
-import type { NodeEventSink, NodeTrace } from "./events.ts";
+import type { EntryCounter, EntryStep, NodeEventSink, NodeTrace } from "./events.ts";
 import type { Clock } from "./ports.ts";
 import type { StateMachine } from "./state-machine.ts";
 
@@ -8,12 +8,18 @@ import type { StateMachine } from "./state-machine.ts";
 export class NodeReporter {
   readonly counters = { elections: 0, commands: 0, reads: 0, messages: 0, truncations: 0 };
   readonly #sink: NodeEventSink | undefined;
+  readonly #counter: EntryCounter | undefined;
   readonly #clock: Clock;
   readonly #stateMachine: StateMachine;
   #turnAt: number | null = null;
 
-  constructor(sink: NodeEventSink | undefined, clock: Clock, stateMachine: StateMachine) {
-    this.#sink = sink;
+  constructor(
+    to: { readonly onEvent: NodeEventSink | undefined; readonly countEntries: EntryCounter | undefined },
+    clock: Clock,
+    stateMachine: StateMachine,
+  ) {
+    this.#sink = to.onEvent;
+    this.#counter = to.countEntries;
     this.#clock = clock;
     this.#stateMachine = stateMachine;
   }
@@ -30,7 +36,17 @@ export class NodeReporter {
   report(trace: NodeTrace | RaftTrace): void {
     if (trace.type === "candidate") this.counters.elections++;
     if (trace.type === "truncated") this.counters.truncations++;
-    this.#sink?.({ now: this.#turnAt ?? this.#clock.now(), trace });
+    this.#sink?.({ now: this.#now(), trace });
+  }
+
+  #now(): number {
+    return this.#turnAt ?? this.#clock.now();
+  }
+
+  /** Whether nobody wants to hear of these one by one. */
+  #counts(step: EntryStep, count: number, ordinal: number, leader: boolean): boolean {
+    if (!this.#sink || count === 0) return true;
+    return this.#counter?.(step, count, ordinal, leader, this.#now()) ?? false;
   }
 
   /**
@@ -38,22 +54,35 @@ export class NodeReporter {
    * `leaderTerm`: the term this node leads; null when it does not.
    */
   appended(entries: readonly LogEntry[], leaderTerm: number | null): void {
-    if (!this.#sink) return;
+    let count = 0;
+    let last: LogEntry | undefined;
+    for (const entry of entries) {
+      if (entry.kind !== "command") continue;
+      count++;
+      last = entry;
+    }
+    if (last === undefined) return;
+    if (this.#counts("appended", count, last.ordinal, last.term === leaderTerm)) return;
     for (const entry of entries) {
       if (entry.kind !== "command") continue;
       this.report(new EntryAppended(entry, this.#stateMachine, entry.term === leaderTerm));
     }
   }
 
-  committed(entries: Iterable<LogEntry>, leader: boolean): void {
-    if (!this.#sink) return;
-    for (const { kind, ordinal, index } of entries) {
+  /** `count` commands, up to `ordinal`, which are among the entries. */
+  committed(
+    { count, ordinal }: { readonly count: number; readonly ordinal: number },
+    leader: boolean,
+    entries: () => Iterable<LogEntry>,
+  ): void {
+    if (this.#counts("committed", count, ordinal, leader)) return;
+    for (const { kind, ordinal, index } of entries()) {
       if (kind === "command") this.report({ type: "entry-committed", leader, ordinal, index });
     }
   }
 
   applied(entry: LogEntry): void {
-    if (!this.#sink) return;
+    if (this.#counts("applied", 1, entry.ordinal, false)) return;
     this.report(new EntryApplied(entry, this.#stateMachine));
   }
 

@@ -409,7 +409,9 @@ export class RaftNode implements NodeApi {
     this.#applier.commitTo(last);
     const { configuration, role } = this.#raft;
     if (configuration && this.#directory.clusterId === null) this.#directory.bind(configuration.clusterId);
-    this.#reporter.committed(this.#tail.range(first, last), role === "Leader");
+    const end = this.#tail.ordinalAfter(last);
+    const commands = { count: end - this.#tail.ordinalAfter(first - 1), ordinal: end - 1 };
+    this.#reporter.committed(commands, role === "Leader", () => this.#tail.range(first, last));
   }
 
   #applySome(): void {

@@ -1,11 +1,13 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { NodeEvent } from "../../shared/node/events.ts";
+import type { EntryStep, NodeEvent } from "../../shared/node/events.ts";
 import { LogLines } from "../../shared/node/log-lines.ts";
 
 interface Log {
   readonly lines: string[];
   report(now: number, ...traces: NodeEvent["trace"][]): void;
   poll(now: number): void;
+  count(step: EntryStep, count: number, ordinal: number, leader: boolean, now: number): boolean;
 }
 
 function logOf(id: string, options: { format?: "text" | "json"; verbose?: boolean } = {}): Log {
@@ -23,6 +25,7 @@ function logOf(id: string, options: { format?: "text" | "json"; verbose?: boolea
       for (const trace of traces) log.report({ now, trace });
     },
     poll: (now) => log.poll(now),
+    count: log.count.bind(log),
   };
 }
 
@@ -251,3 +254,47 @@ test("a refusal is said once a minute for each peer and reason, with --verbose a
 function total(lines: readonly string[], what: string): number {
   return lines.reduce((sum, line) => sum + Number(new RegExp(`(\\d+) ${what}`).exec(line)?.[1] ?? 0), 0);
 }
+
+test("commands that are counted many at once make the lines that they make one by one", () => {
+  const group = fc.record({
+    step: fc.constantFrom<EntryStep>("appended", "committed", "applied"),
+    size: fc.integer({ min: 1, max: 60 }),
+    leader: fc.boolean(),
+    pauseMs: fc.constantFrom(0, 1, 100, 500, 1500),
+  });
+  const options = fc.record({
+    format: fc.constantFrom("text" as const, "json" as const),
+    verbose: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(options, fc.array(group, { maxLength: 40 }), (how, groups) => {
+      const [one, many] = [logOf("B", how), logOf("B", how)];
+      let now = 0;
+      let ordinal = 0;
+      let countedAny = false;
+      for (const { step, size, leader, pauseMs } of groups) {
+        now += pauseMs;
+        const traces = Array.from({ length: size }, (_, at) => {
+          if (step === "appended") return appended(ordinal + at, leader);
+          return step === "committed" ? committed(ordinal + at, leader) : applied(ordinal + at);
+        });
+        ordinal += size;
+        one.report(now, ...traces);
+        if (many.count(step, size, ordinal - 1, leader, now)) countedAny = true;
+        else many.report(now, ...traces);
+      }
+      for (const log of [one, many]) log.poll(now + 5000);
+      expect(many.lines).toEqual(one.lines);
+      expect(countedAny && how.verbose).toBe(false);
+    }),
+  );
+});
+
+test("commands are counted at once as soon as they are too many to be read, and not before", () => {
+  const log = logOf("B");
+  expect(log.count("applied", 1, 0, false, 0)).toBe(false);
+  log.report(0, ...Array.from({ length: 30 }, (_, at) => applied(at)));
+  expect(log.count("applied", 5, 34, false, 1)).toBe(true);
+  expect(log.count("applied", 1, 35, false, 5000)).toBe(false);
+  expect(log.lines.at(-1)).toContain("15 applied (index=34)");
+});

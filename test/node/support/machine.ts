@@ -1,6 +1,6 @@
 import type { CommandOutcome, NodeStatus, ReadPoint, RequestOptions } from "../../../shared/node/api.ts";
 import type { Timings } from "../../../shared/node/defaults.ts";
-import type { NodeEvent } from "../../../shared/node/events.ts";
+import type { EntryStep, NodeEvent } from "../../../shared/node/events.ts";
 import { RaftNode } from "../../../shared/node/node.ts";
 import type { Host, TransportError, TransportReply } from "../../../shared/node/ports.ts";
 import type { RaftLimits } from "../../../shared/raft/core.ts";
@@ -49,6 +49,9 @@ export class Machine {
   limits: Partial<RaftLimits> = {};
   /** What happened since the test last cleared it. */
   events: Trace[] = [];
+  /** What it was asked to count, and whether it does, instead of hearing of each. */
+  counted: { step: EntryStep; count: number; ordinal: number; leader: boolean }[] = [];
+  countsEntries = false;
   /** Why the node has given up; null while it has not. */
   fatal: unknown = null;
   turns = 0;
@@ -121,6 +124,10 @@ export class Machine {
       stateMachine: this.#store,
       host: this.#host(boot),
       onEvent: ({ trace }) => this.events.push(trace),
+      countEntries: (step, count, ordinal, leader) => {
+        this.counted.push({ step, count, ordinal, leader });
+        return this.countsEntries;
+      },
       onFatal: (error) => {
         this.fatal = error;
       },
