@@ -160,9 +160,6 @@ function writeOperation(operation: Operation | TextPut, position: number): void 
   else writer.sized(operation.value);
 }
 
-export function isRecursive(operation: {
-  readonly type: "put" | "delete";
-  readonly recurse?: boolean;
-}): boolean {
+function isRecursive(operation: { readonly type: "put" | "delete"; readonly recurse?: boolean }): boolean {
   return operation.type === "delete" && operation.recurse === true;
 }
