@@ -1,7 +1,7 @@
 import { METHODS, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import type { KnownHeaders, LaneRequest } from "./lane-request.ts";
-import { readHead } from "./lane-request.ts";
+import type { LaneRequest } from "./lane-request.ts";
+import { KnownHeaders, readHead } from "./lane-request.ts";
 import { PlainResponse } from "./plain-response.ts";
 
 /**
@@ -74,7 +74,7 @@ class LaneConnection {
   readonly #socket: Socket;
   readonly #options: FastLaneOptions;
   readonly #lane: FastLane;
-  readonly #known: KnownHeaders = { text: "", headers: null };
+  readonly #known = new KnownHeaders();
   /** What has come and is not used yet; `#read` makes one piece of it. */
   #pieces: Buffer[] = [];
   #keptBytes = 0;

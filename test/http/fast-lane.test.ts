@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { nodeHttpHost } from "../../ec2-node/http-host.ts";
-import { readHead } from "../../ec2-node/lane-request.ts";
+import { KnownHeaders, readHead } from "../../ec2-node/lane-request.ts";
 import type { HttpServer } from "../../ec2-node/server.ts";
 import { listen } from "../../ec2-node/server.ts";
 import { createHandler } from "../../shared/http/handler.ts";
@@ -54,7 +54,7 @@ function slowNode() {
 }
 
 describe("which requests take it", () => {
-  const head = (text: string) => readHead(Buffer.from(text, "latin1"), { text: "", headers: null }).type;
+  const head = (text: string) => readHead(Buffer.from(text, "latin1"), new KnownHeaders()).type;
   const get = (path: string, ...headers: string[]) =>
     [`GET ${path} HTTP/1.1`, "host: n", ...headers, "", ""].join("\r\n");
 
