@@ -84,7 +84,7 @@ export class PlacedOperations {
       valueLength = reader.varint();
       valueOffset = reader.skip(valueLength);
     } else if (type !== DELETE && type !== (DELETE | RECURSE)) {
-      throw badOperation(`operation of unknown kind ${type}`);
+      throw badOperation(`operation of unknown kind ${kind}`);
     }
     const recurse = type === (DELETE | RECURSE);
     checkNumbers(cas, flags, recurse, position);

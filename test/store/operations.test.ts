@@ -177,6 +177,7 @@ describe("the encoding", () => {
     ["too many operations", "008120", "more than 4096"],
     ["an unknown flag", "0201 02016b", "not a list of operations"],
     ["an unknown kind", "0001 03016b", "unknown kind 3"],
+    ["an unknown kind with a cas", "0001 13016b05", "unknown kind 19"],
     ["a put that recurses", "0001 21016b0000", "unknown kind 33"],
     ["a kind of two bytes", "0001 8100016b0000", "unknown kind 129"],
     ["recurse with cas", "0001 32016b05", "cas and recurse"],
