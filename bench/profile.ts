@@ -23,7 +23,7 @@ const { values } = parseArgs({
 
 const PUT: Workload = { name: "put", readPercent: 0, putsPerWrite: 1 };
 /** So many puts first: what is not compiled yet is not what is asked for. */
-const WARM_UP = 100_000;
+const WARM_UP = 500_000;
 
 interface Column {
   readonly title: string;
@@ -42,7 +42,7 @@ try {
   delete process.env.NODE_OPTIONS;
   const leader = await cluster.ready();
   const job = { dialect: cluster.dialect, workload: PUT, ports: [cluster.port(leader)] };
-  await load({ ...job, clients: 64, requests: WARM_UP, warmUpMs: 0, measureMs: 60_000 }, () => {});
+  await load({ ...job, clients: 64, requests: WARM_UP, warmUpMs: 0, measureMs: 120_000 }, () => {});
   for (const clients of values.clients.split(",").map(Number)) columns.push(...(await profile(clients)));
 } finally {
   await cluster.close();
