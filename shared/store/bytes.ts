@@ -26,6 +26,19 @@ function copyOf(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): Uin
   return copy;
 }
 
+/**
+ * Writes a whole number from 0 to 2^53-1, seven bits a byte, lowest first: eight bytes at most, for which there must be
+ * room. Returns where the next byte goes.
+ */
+export function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[end++] = (rest % 0x80) | 0x80;
+  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
+  bytes[end++] = rest;
+  return end;
+}
+
 /** Builds byte strings of bytes, LEB128 varints and length-prefixed bytes, one after the other in the same memory. */
 export class ByteWriter {
   #bytes = new Uint8Array(FIRST_CAPACITY);
@@ -48,15 +61,10 @@ export class ByteWriter {
     this.#bytes[this.#length++] = value;
   }
 
-  /** A whole number from 0 to 2^53-1, seven bits a byte, lowest first. */
+  /** As `putVarint`. */
   varint(value: number): void {
     this.reserve(8);
-    let rest = value;
-    while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#bytes[this.#length++] = rest;
+    this.#length = putVarint(this.#bytes, this.#length, value);
   }
 
   /** The length, then the bytes: `length` of them, from `offset`. */

@@ -1,5 +1,5 @@
 import { invariant } from "../errors.ts";
-import { ByteReader, decodeKey } from "./bytes.ts";
+import { ByteReader, decodeKey, putVarint } from "./bytes.ts";
 import type { Change } from "./key-state.ts";
 import type { KeyPlace } from "./keys.ts";
 import { MAX_KEY_BYTES } from "./keys.ts";
@@ -77,17 +77,7 @@ export class SegmentWriter {
   }
 }
 
-/** Where the next byte goes. */
-function putVarint(bytes: Uint8Array, at: number, value: number): number {
-  let end = at;
-  let rest = value;
-  for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[end++] = (rest % 0x80) | 0x80;
-  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
-  bytes[end++] = rest;
-  return end;
-}
-
-/** Where the next byte goes. */
+/** Returns where the next byte goes. */
 function putKey(bytes: Uint8Array, at: number, { keys, keyOffset, keyLength }: KeyPlace): number {
   for (let from = 0; from < keyLength; from++) bytes[at + from] = keys[keyOffset + from]!;
   return at + keyLength;

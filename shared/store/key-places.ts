@@ -17,10 +17,9 @@ export class KeyPlaces {
     this.length = 0;
   }
 
-  /** Returns its position. */
-  add(offset: number, length: number): number {
+  add(offset: number, length: number): void {
     this.offsets[this.length] = offset;
     this.lengths[this.length] = length;
-    return this.length++;
+    this.length++;
   }
 }

@@ -162,3 +162,30 @@ test("a turn that hears of a commit and falls silent writes all of what it appli
   expect(node.node.isQuiet).toBe(true);
   expect(LogStore.open(node.storage, { id: node.id, mintStoreId: () => "" }).applied).toBe(lastIndex + 1);
 });
+
+test("a leader has in memory what a follower lacks, and of the rest the newest alone", async () => {
+  const world = await cluster();
+  const { leader } = world;
+  const [late] = world.followers as [Machine];
+  const read = vi.spyOn(LogStore.prototype, "commandsUpTo");
+  /** The last entry that is shown out of storage. */
+  const lastStored = (): number => {
+    read.mockClear();
+    expect(leader.log.slice(0, 600)).toEqual(texts);
+    return Math.max(0, ...read.mock.calls.map(([index]) => index));
+  };
+  const texts = Array.from({ length: 600 }, (_, at) => `SET x=${at}`);
+  try {
+    late.pause();
+    const commands = texts.map((text) => leader.execute(text));
+    for (const command of commands) await world.answer(command);
+    expect(lastStored()).toBeLessThan(10);
+    await late.resume();
+    await world.run(1000);
+    await world.answer(leader.execute("SET last=1"));
+    await world.run(1000);
+    expect(lastStored()).toBe(leader.raft.lastIndex - 256);
+  } finally {
+    read.mockRestore();
+  }
+});
