@@ -22,6 +22,16 @@ beforeEach(() => {
 const save = (...entries: readonly LogEntry[]) => storage.transactionSync(() => store.append(entries));
 const stageAll = (tail: LogTail, entries: readonly LogEntry[]) => entries.map((one) => tail.stage(one, 5));
 
+/** Entries 1 to `last`, in memory each with this size, and stored with what they really take: so one can tell which are read. */
+function inBoth(tail: LogTail, last: number, size: number): LogEntry[] {
+  const entries = stageAll(
+    tail,
+    span(1, last).map((index) => ({ ...commandEntry(index), size })),
+  );
+  save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
+  return entries;
+}
+
 /** Stored up to `stored`, in memory after that, each of a size that lets `evict` drop all but eight. */
 function large(stored: number, last: number): LogTail {
   save(...span(1, stored).map((index) => commandEntry(index)));
@@ -115,11 +125,7 @@ describe("old entries", () => {
 
   test("go at once where every follower has them, but for the newest", () => {
     const tail = new LogTail(store);
-    const entries = stageAll(
-      tail,
-      span(1, 1000).map((index) => ({ ...commandEntry(index), size: 1000 })),
-    );
-    save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
+    const entries = inBoth(tail, 1000, 1000);
     const inMemory = () => indexes(tail.read(1, 1000, everything).filter(({ size }) => size === 1000));
     tail.evict(1000, 7);
     expect(inMemory()).toEqual(span(8, 1000));
@@ -140,12 +146,7 @@ describe("old entries", () => {
 
   test("are not asked for the place of the one that follows them", () => {
     const tail = new LogTail(store);
-    save(
-      ...stageAll(
-        tail,
-        span(1, 10).map((index) => ({ ...commandEntry(index), size: 100_000 })),
-      ).map((one) => ({ ...one, size: one.data.bytes.length })),
-    );
+    inBoth(tail, 10, 100_000);
     tail.evict(5, 10);
     const asked = vi.spyOn(store, "ordinalAfter");
     expect(tail.ordinalAfter(5)).toBe(5);
@@ -165,11 +166,7 @@ describe("old entries", () => {
 
   test("go thousands at a time, and the rest stays where it was", () => {
     const tail = new LogTail(store);
-    const entries = stageAll(
-      tail,
-      span(1, 5000).map((index) => ({ ...commandEntry(index), size: 4096 })),
-    );
-    save(...entries.map((one) => ({ ...one, size: one.data.bytes.length })));
+    const entries = inBoth(tail, 5000, 4096);
     for (let needed = 500; needed <= 5000; needed += 500) {
       tail.evict(needed, 0);
       expect(tail.lastIndex).toBe(5000);
