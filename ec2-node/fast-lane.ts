@@ -3,6 +3,8 @@ import type { Socket } from "node:net";
 import type { LaneRequest } from "./lane-request.ts";
 import { KnownHeaders, readHead } from "./lane-request.ts";
 import { PlainResponse } from "./plain-response.ts";
+import type { SharedReads } from "./shared-reads.ts";
+import { readShared } from "./shared-reads.ts";
 
 /**
  * The short way for the requests that come by the thousand: reads and writes of keys over kept-open connections, read
@@ -43,9 +45,11 @@ export class FastLane {
     return this.#closing;
   }
 
-  take(socket: Socket): void {
-    const connection = new LaneConnection(socket, this.#options, this);
+  /** Returns the socket that the connection has from now on. */
+  take(accepted: Socket): Socket {
+    const connection = new LaneConnection(accepted, this.#options, this);
     this.#open.add(connection);
+    return connection.socket;
   }
 
   forget(connection: LaneConnection): void {
@@ -71,7 +75,8 @@ export class FastLane {
 const MOST_AHEAD_BYTES = 1 << 20;
 
 class LaneConnection {
-  readonly #socket: Socket;
+  readonly socket: Socket;
+  readonly #reads: SharedReads;
   readonly #options: FastLaneOptions;
   readonly #lane: FastLane;
   readonly #known = new KnownHeaders();
@@ -83,42 +88,52 @@ class LaneConnection {
   #bodyTimer: NodeJS.Timeout | undefined;
   #isUsed = false;
   #hasEnded = false;
+  /** The last answer has been sent: nothing that still comes is read. */
+  #isOver = false;
   /** Answered, and the client has not read it all. */
   #isStalled = false;
   isBusy = false;
 
-  constructor(socket: Socket, options: FastLaneOptions, lane: FastLane) {
-    this.#socket = socket;
+  constructor(accepted: Socket, options: FastLaneOptions, lane: FastLane) {
     this.#options = options;
     this.#lane = lane;
+    this.#reads = readShared(accepted, this.#onBytes);
+    const { socket } = this.#reads;
+    this.socket = socket;
     socket.setTimeout(options.firstWithinMs);
-    socket.on("data", this.#onData).on("end", this.#onEnd).on("timeout", this.#onTimeout);
+    socket.on("end", this.#onEnd).on("timeout", this.#onTimeout);
     socket.on("error", this.#onError).on("close", this.#onClose);
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#pieces.push(chunk);
-    this.#keptBytes += chunk.length;
+  /** What has come. The bytes are gone when this returns. */
+  readonly #onBytes = (bytes: Buffer): void => {
+    if (this.#isOver) return;
+    if (!this.isBusy && this.#pieces.length === 0) {
+      this.#read(bytes, false);
+      return;
+    }
+    this.#pieces.push(ownCopy(bytes));
+    this.#keptBytes += bytes.length;
     if (this.isBusy) {
-      if (this.#keptBytes > MOST_AHEAD_BYTES) this.#socket.pause();
-    } else if (this.#begun === null || this.#keptBytes >= this.#begun.end) this.#read();
+      if (this.#keptBytes > MOST_AHEAD_BYTES) this.socket.pause();
+    } else if (this.#begun === null || this.#keptBytes >= this.#begun.end) this.#readKept();
   };
 
   readonly #onEnd = (): void => {
     this.#hasEnded = true;
-    if (!this.isBusy) this.#socket.end();
+    if (!this.isBusy) this.socket.end();
   };
 
   readonly #onTimeout = (): void => {
-    if (!this.isBusy || this.#isStalled) this.#socket.destroy();
+    if (!this.isBusy || this.#isStalled) this.socket.destroy();
   };
 
   readonly #onError = (): void => {
-    this.#socket.destroy();
+    this.socket.destroy();
   };
 
   readonly #onClose = (): void => {
@@ -126,34 +141,42 @@ class LaneConnection {
     this.#lane.forget(this);
   };
 
-  /** Begins with what has been kept, if that is a whole request. */
-  #read(): void {
+  /** Goes on with what has been kept. */
+  #readKept(): void {
     if (this.#keptBytes === 0) return;
     const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    this.#keep(NOTHING);
+    this.#read(bytes, true);
+  }
+
+  /** Begins with all that has come and is not used yet, if that is a whole request, and keeps what is left. */
+  #read(bytes: Buffer, isOwn: boolean): void {
     if (this.#begun === null) {
       const head = readHead(bytes, this.#known);
       if (head.type === "other") {
-        this.#leave(bytes);
+        this.#leave(bytes, isOwn);
         return;
       }
       if (!this.#isUsed) {
         this.#isUsed = true;
-        this.#options.onUsed(this.#socket);
-        this.#socket.setTimeout(this.#options.keepAliveMs);
+        this.#options.onUsed(this.socket);
+        this.socket.setTimeout(this.#options.keepAliveMs);
       }
       this.#begun = { request: head.request, bodyAt: head.bodyAt, end: head.bodyAt + head.bodyBytes };
     }
     const { request, bodyAt, end } = this.#begun;
     if (bytes.length < end) {
-      this.#keep(bytes);
+      this.#keep(isOwn ? bytes : ownCopy(bytes));
       this.#bodyTimer ??= setTimeout(this.#onError, this.#options.bodyWithinMs);
       return;
     }
-    clearTimeout(this.#bodyTimer);
-    this.#bodyTimer = undefined;
+    if (this.#bodyTimer !== undefined) {
+      clearTimeout(this.#bodyTimer);
+      this.#bodyTimer = undefined;
+    }
     this.#begun = null;
-    this.#keep(bytes.subarray(end));
-    request.body = bytes.subarray(bodyAt, end);
+    if (bytes.length > end) this.#keep(isOwn ? bytes.subarray(end) : ownCopy(bytes.subarray(end)));
+    if (end > bodyAt) request.body = isOwn ? bytes.subarray(bodyAt, end) : copyOf(bytes, bodyAt, end);
     this.#answer(request);
   }
 
@@ -166,7 +189,7 @@ class LaneConnection {
     this.isBusy = true;
     this.#options.handler(request as unknown as Request).then(
       (response) => this.#send(response),
-      () => this.#socket.destroy(),
+      () => this.socket.destroy(),
     );
   }
 
@@ -177,12 +200,12 @@ class LaneConnection {
     }
     response.arrayBuffer().then(
       (body) => this.#write(response.status, Object.fromEntries(response.headers), new Uint8Array(body)),
-      () => this.#socket.destroy(),
+      () => this.socket.destroy(),
     );
   }
 
   #write(status: number, fields: Readonly<Record<string, string>>, body: string | Uint8Array): void {
-    const socket = this.#socket;
+    const socket = this.socket;
     if (socket.destroyed) return;
     // Whoever sent more than it announced reads its answer, and not another one to the rest.
     const isLast = this.#lane.isClosing || this.#hasEnded || !mayBeRequest(this.#pieces);
@@ -212,8 +235,8 @@ class LaneConnection {
 
   /** Nothing more is answered: what still comes is dropped, and not for long. */
   #finish(): void {
-    const socket = this.#socket;
-    socket.off("data", this.#onData);
+    const socket = this.socket;
+    this.#isOver = true;
     this.#keep(NOTHING);
     socket.resume();
     this.#isStalled = true;
@@ -225,24 +248,42 @@ class LaneConnection {
 
   #next(): void {
     this.isBusy = false;
-    if (this.#socket.isPaused()) this.#socket.resume();
-    if (this.#hasEnded) this.#socket.end();
-    else this.#read();
+    if (this.socket.isPaused()) this.socket.resume();
+    if (this.#hasEnded) this.socket.end();
+    else this.#readKept();
   }
 
-  #leave(bytes: Buffer): void {
-    const socket = this.#socket;
-    socket.off("data", this.#onData).off("end", this.#onEnd).off("timeout", this.#onTimeout);
+  #leave(bytes: Buffer, isOwn: boolean): void {
+    const socket = this.socket;
+    socket.off("end", this.#onEnd).off("timeout", this.#onTimeout);
     socket.off("error", this.#onError).off("close", this.#onClose);
+    this.#reads.release();
     this.#keep(NOTHING);
     socket.setTimeout(0);
     this.#lane.forget(this);
-    socket.unshift(bytes);
+    socket.unshift(isOwn ? bytes : ownCopy(bytes));
     this.#options.leave(socket);
   }
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** In memory of its own, as it may be kept for as long as the client likes. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+/** Up to this length bodies lie together in pieces of memory that Node keeps for small buffers. */
+const MOST_TOGETHER_BYTES = 4096;
+
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const length = to - from;
+  const copy = length > MOST_TOGETHER_BYTES ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
+  bytes.copy(copy, 0, from, to);
+  return copy;
+}
 
 const METHOD_WORDS = METHODS.map((method) => `${method} `);
 

@@ -172,8 +172,15 @@ function readHeaders(text: string, known: KnownHeaders): LaneHeaders | null {
     known.text = text;
     known.headers = parseHeaders(text);
     known.bytes = null;
-  } else known.bytes ??= Buffer.from(`${text}\r\n`, "latin1");
+  } else known.bytes ??= ownBytes(`${text}\r\n`);
   return known.headers;
+}
+
+/** In memory of their own: what lies in memory that small buffers share would keep all of that, 64 KiB, for as long. */
+function ownBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(text.length);
+  bytes.write(text, "latin1");
+  return bytes;
 }
 
 function parseHeaders(text: string): LaneHeaders | null {

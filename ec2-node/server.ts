@@ -99,11 +99,11 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
     bodyWithinMs: REQUEST_WITHIN_MS,
     lingerMs: LINGER_MS,
   });
-  server.removeAllListeners("connection").on("connection", (socket: Socket) => {
+  server.removeAllListeners("connection").on("connection", (accepted: Socket) => {
+    const socket = options.hasFastLane ? lane.take(accepted) : accepted;
     unused.add(socket);
     socket.once("close", () => unused.delete(socket));
-    if (options.hasFastLane) lane.take(socket);
-    else serveHttp.call(server, socket);
+    if (!options.hasFastLane) serveHttp.call(server, socket);
   });
   server.on("request", serve);
   // Without this listener Node asks for the body at once; readBody does, when the request has been let in.

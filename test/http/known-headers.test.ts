@@ -40,6 +40,11 @@ function check(bytes: Buffer, headers = HEADERS): ReturnType<typeof seen> {
 const put = (target: string, headers = HEADERS) =>
   Buffer.from(`PUT ${target} HTTP/1.1\r\n${headers}\r\nabc`, "latin1");
 
+test("known headers keep no memory but their own", () => {
+  const { bytes } = knownFrom(HEADERS);
+  expect(bytes?.buffer.byteLength).toBe(HEADERS.length + 2);
+});
+
 describe("known headers are not made text of", () => {
   const get = (target: string) => Buffer.from(`GET ${target} HTTP/1.1\r\n${HEADERS_WITHOUT_BODY}\r\n`);
   const long = "k".repeat(4096 - get("/v1/kv/").length + 4);

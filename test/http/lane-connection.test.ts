@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { FastLaneOptions } from "../../ec2-node/fast-lane.ts";
 import { FastLane } from "../../ec2-node/fast-lane.ts";
+import type { LaneRequest } from "../../ec2-node/lane-request.ts";
 import { KnownHeaders, readHead } from "../../ec2-node/lane-request.ts";
 import { PlainResponse } from "../../ec2-node/plain-response.ts";
 import { RawClient } from "./raw-client.ts";
@@ -88,6 +89,35 @@ describe("a connection is let go of", () => {
   });
 });
 
+test("what comes behind the last answer is dropped, however much", async () => {
+  const { dial } = await serve();
+  const client = dial({ closes: false });
+  client.send(`${GET}\u0001`);
+  await client.receive(/connection: close/);
+  client.send("x".repeat(32 << 20));
+  await expect.poll(() => client.socket.writableLength, { timeout: 20_000 }).toBe(0);
+});
+
+test("what a connection leaves with stays what it was, whatever comes on others before it is read", async () => {
+  const left: Socket[] = [];
+  const { dial } = await serve({
+    leave: (socket) => {
+      socket.pause();
+      left.push(socket);
+    },
+  });
+  const odd = "GET /health HTTP/1.1\r\nhost: n\r\n\r\n";
+  const client = dial();
+  client.send(odd);
+  await expect.poll(() => left.length, { timeout: 20_000 }).toBe(1);
+  const other = dial();
+  other.send(GET.repeat(3));
+  await other.receive(/(?:HTTP[\s\S]*){3}/);
+  const pieces: Buffer[] = [];
+  left[0]?.on("data", (piece: Buffer) => pieces.push(piece)).resume();
+  await expect.poll(() => Buffer.concat(pieces).toString(), { timeout: 20_000 }).toBe(odd);
+});
+
 test("a last answer is read to its end, however slowly", async () => {
   const body = "x".repeat(8 << 20);
   const { dial } = await serve({ lingerMs: 10 }, body);
@@ -108,6 +138,37 @@ test("an empty line behind a body is no end of the conversation", async () => {
   // node:http takes it from there.
   client.send(GET);
   await client.receive(/left$/);
+});
+
+test("a body stays what it was, whatever comes on other connections meanwhile", async () => {
+  const asked: LaneRequest[] = [];
+  let answer = (): void => undefined;
+  const mayAnswer = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const { dial } = await serve({
+    handler: async (request) => {
+      asked.push(request as unknown as LaneRequest);
+      await mayAnswer;
+      return new PlainResponse("", { status: 200, headers: {} }) as unknown as Response;
+    },
+  });
+  const put = (body: string) =>
+    `PUT /v1/kv/x HTTP/1.1\r\nhost: n\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  // Short ones share memory, long ones do not; what comes behind a body has to wait.
+  const bodies = ["first", "second", "x".repeat(5_000), "y".repeat(5_000), "z".repeat(200_000)];
+  const conversations = [];
+  for (const [at, body] of bodies.entries()) {
+    const client = dial();
+    client.send(put(body) + put(`behind ${at}`));
+    conversations.push(client);
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(at + 1);
+  }
+  const texts = () => asked.map(({ body }) => Buffer.from(body).toString("latin1"));
+  expect(texts()).toEqual(bodies);
+  answer();
+  for (const client of conversations) await client.receive(/(?:HTTP[\s\S]*){2}/);
+  expect(texts().slice(bodies.length).sort()).toEqual(bodies.map((_, at) => `behind ${at}`));
 });
 
 test("a body in many pieces is put together once", async () => {
