@@ -45,8 +45,9 @@ export class NodeReporter {
 
   /** Whether nobody wants to hear of these one by one. */
   #counts(step: EntryStep, count: number, ordinal: number, leader: boolean): boolean {
-    if (!this.#sink || count === 0) return true;
-    return this.#counter?.(step, count, ordinal, leader, this.#now()) ?? false;
+    if (count === 0) return true;
+    const isCounted = this.#counter?.(step, count, ordinal, leader, this.#now()) ?? false;
+    return isCounted || !this.#sink;
   }
 
   /**

@@ -164,6 +164,26 @@ describe("a node in a program", () => {
     expect(events).toEqual(expect.arrayContaining(["started", "leader", "entry-applied", "stopped"]));
   });
 
+  test.each([
+    ["alone", undefined],
+    ["beside lines, which only count at such a rate", () => undefined],
+  ])("every step of every command is an event: %s", async (_name, log) => {
+    const steps = new Map<string, number>();
+    const node = await start({
+      stateMachine: tally.create(),
+      ...(log && { log }),
+      onEvent: ({ trace }) => steps.set(trace.type, (steps.get(trace.type) ?? 0) + 1),
+    });
+    const commands = Array.from({ length: 200 }, (_, number) =>
+      node.execute(tally.commands.add({ ...ticket(number + 1), by: 1 })),
+    );
+    await Promise.all(commands);
+    await node.stop();
+    for (const step of ["entry-appended", "entry-committed", "entry-applied"]) {
+      expect([step, steps.get(step)]).toEqual([step, 200]);
+    }
+  });
+
   test("stops once, however often it is asked to, and answers nobody afterwards", async () => {
     const node = await start({ stateMachine: tally.create() });
     await node.execute(tally.commands.add({ ...ticket(1), by: 5 }));
