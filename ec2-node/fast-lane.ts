@@ -35,10 +35,13 @@ export interface FastLaneOptions {
 export class FastLane {
   readonly #options: FastLaneOptions;
   readonly #open = new Set<LaneConnection>();
+  readonly #lookMs: number;
+  #looking: NodeJS.Timeout | undefined;
   #closing = false;
 
   constructor(options: FastLaneOptions) {
     this.#options = options;
+    this.#lookMs = Math.min(MOST_LOOK_MS, options.firstWithinMs / 4, options.keepAliveMs / 4);
   }
 
   get isClosing(): boolean {
@@ -49,11 +52,20 @@ export class FastLane {
   take(accepted: Socket): Socket {
     const connection = new LaneConnection(accepted, this.#options, this);
     this.#open.add(connection);
+    this.#looking ??= setInterval(() => this.#look(), this.#lookMs).unref();
     return connection.socket;
   }
 
   forget(connection: LaneConnection): void {
     this.#open.delete(connection);
+    if (this.#open.size > 0) return;
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+  }
+
+  /** One timer for all: a socket's own would be set anew with every read and write. */
+  #look(): void {
+    for (const connection of this.#open) connection.look(this.#lookMs);
   }
 
   /** From now on a connection ends with the answer that is under way. */
@@ -70,6 +82,9 @@ export class FastLane {
     for (const connection of this.#open) connection.destroy();
   }
 }
+
+/** From one look at all connections to the next; one that is idle is closed up to two of these late. */
+const MOST_LOOK_MS = 1_000;
 
 /** So much may come before the answer to what came first; then the sender waits. */
 const MOST_AHEAD_BYTES = 1 << 20;
@@ -90,8 +105,8 @@ class LaneConnection {
   #hasEnded = false;
   /** The last answer has been sent: nothing that still comes is read. */
   #isOver = false;
-  /** Answered, and the client has not read it all. */
-  #isStalled = false;
+  /** How long nothing has come, by looks; while a request is under way it stands still. */
+  #idleMs = 0;
   isBusy = false;
 
   constructor(accepted: Socket, options: FastLaneOptions, lane: FastLane) {
@@ -100,9 +115,17 @@ class LaneConnection {
     this.#reads = readShared(accepted, this.#onBytes);
     const { socket } = this.#reads;
     this.socket = socket;
-    socket.setTimeout(options.firstWithinMs);
-    socket.on("end", this.#onEnd).on("timeout", this.#onTimeout);
+    socket.on("end", this.#onEnd).on("timeout", this.#onError);
     socket.on("error", this.#onError).on("close", this.#onClose);
+  }
+
+  /** A look, `sinceMs` after the last: ends the connection if it has been idle for too long, and never sooner. */
+  look(sinceMs: number): void {
+    const { keepAliveMs, firstWithinMs } = this.#options;
+    if (this.isBusy) return;
+    // Counted from the first look after something has come: nobody knows how long before it that was.
+    if (this.#idleMs > (this.#isUsed ? keepAliveMs : firstWithinMs)) this.destroy();
+    this.#idleMs += sinceMs;
   }
 
   destroy(): void {
@@ -112,6 +135,7 @@ class LaneConnection {
   /** What has come. The bytes are gone when this returns. */
   readonly #onBytes = (bytes: Buffer): void => {
     if (this.#isOver) return;
+    this.#idleMs = 0;
     if (!this.isBusy && this.#pieces.length === 0) {
       this.#read(bytes, false);
       return;
@@ -126,10 +150,6 @@ class LaneConnection {
   readonly #onEnd = (): void => {
     this.#hasEnded = true;
     if (!this.isBusy) this.socket.end();
-  };
-
-  readonly #onTimeout = (): void => {
-    if (!this.isBusy || this.#isStalled) this.socket.destroy();
   };
 
   readonly #onError = (): void => {
@@ -160,7 +180,6 @@ class LaneConnection {
       if (!this.#isUsed) {
         this.#isUsed = true;
         this.#options.onUsed(this.socket);
-        this.socket.setTimeout(this.#options.keepAliveMs);
       }
       this.#begun = { request: head.request, bodyAt: head.bodyAt, end: head.bodyAt + head.bodyBytes };
     }
@@ -224,10 +243,10 @@ class LaneConnection {
     if (isLast) this.#finish();
     else if (isTaken) this.#next();
     else {
-      // Whoever does not read its answers is not asked for more.
-      this.#isStalled = true;
+      // Whoever does not read its answers is not asked for more; and not waited for unless it reads some now and then.
+      socket.setTimeout(this.#options.keepAliveMs);
       socket.once("drain", () => {
-        this.#isStalled = false;
+        socket.setTimeout(0);
         this.#next();
       });
     }
@@ -239,7 +258,7 @@ class LaneConnection {
     this.#isOver = true;
     this.#keep(NOTHING);
     socket.resume();
-    this.#isStalled = true;
+    socket.setTimeout(this.#options.keepAliveMs);
     socket.end(() => {
       const linger = setTimeout(() => socket.destroy(), this.#options.lingerMs);
       socket.once("close", () => clearTimeout(linger));
@@ -255,11 +274,10 @@ class LaneConnection {
 
   #leave(bytes: Buffer, isOwn: boolean): void {
     const socket = this.socket;
-    socket.off("end", this.#onEnd).off("timeout", this.#onTimeout);
+    socket.off("end", this.#onEnd).off("timeout", this.#onError);
     socket.off("error", this.#onError).off("close", this.#onClose);
     this.#reads.release();
     this.#keep(NOTHING);
-    socket.setTimeout(0);
     this.#lane.forget(this);
     socket.unshift(isOwn ? bytes : ownCopy(bytes));
     this.#options.leave(socket);

@@ -17,12 +17,13 @@ const LONG_MS = 60_000;
 const servers: Server[] = [];
 const clients: RawClient[] = [];
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   for (const client of clients.splice(0)) client.socket.destroy();
   for (const server of servers.splice(0)) server.close();
 });
 
-/** A server of nothing but the lane; `open` are its connections. */
+/** A server of nothing but the lane; `open` are its connections, `sockets` what the lane made of all there were. */
 async function serve(options: Partial<FastLaneOptions> = {}, answer = "5") {
   const lane = new FastLane({
     handler: async () => new PlainResponse(answer, { status: 200, headers: {} }) as unknown as Response,
@@ -35,11 +36,12 @@ async function serve(options: Partial<FastLaneOptions> = {}, answer = "5") {
     ...options,
   });
   const open = new Set<Socket>();
+  const sockets: Socket[] = [];
   // As node:http's own sockets are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.on("close", () => open.delete(socket));
-    lane.take(socket);
+    sockets.push(lane.take(socket));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -49,7 +51,7 @@ async function serve(options: Partial<FastLaneOptions> = {}, answer = "5") {
     clients.push(client);
     return client;
   };
-  return { open, dial };
+  return { open, sockets, dial };
 }
 
 const gone = (open: ReadonlySet<Socket>) => expect.poll(() => open.size, { timeout: 20_000 }).toBe(0);
@@ -67,6 +69,52 @@ describe("a connection is let go of", () => {
     client.send(GET);
     expect(await client.end()).toMatch(/\r\n\r\n5$/);
     await gone(open);
+  });
+
+  test("no sooner than it is told, counted from what it said last", async () => {
+    // Connections are looked at by an interval; all else goes by the real clock.
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { open, dial } = await serve({ firstWithinMs: 4_000, keepAliveMs: 8_000 });
+    const silent = dial();
+    const client = dial();
+    await expect.poll(() => open.size, { timeout: 20_000 }).toBe(2);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(open.size).toBe(2);
+    for (let round = 1; round <= 3; round++) {
+      client.send(GET);
+      await client.receive(new RegExp(`(?:HTTP[\\s\\S]*){${round}}`));
+      await vi.advanceTimersByTimeAsync(8_000);
+      if (round === 1) await silent.end();
+      expect(open.size).toBe(1);
+    }
+    await vi.advanceTimersByTimeAsync(2_000);
+    await client.end();
+  });
+
+  test("not while it waits for an answer", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    let isAsked = false;
+    let answer = (): void => undefined;
+    const mayAnswer = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const { open, dial } = await serve({
+      keepAliveMs: 8_000,
+      handler: async () => {
+        isAsked = true;
+        await mayAnswer;
+        return new PlainResponse("5", { status: 200, headers: {} }) as unknown as Response;
+      },
+    });
+    const client = dial();
+    client.send(GET);
+    await expect.poll(() => isAsked, { timeout: 20_000 }).toBe(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    answer();
+    await client.receive(/\r\n\r\n5$/);
+    expect(open.size).toBe(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await client.end();
   });
 
   test("whose last answer has been sent, though its client never closes it and goes on sending", async () => {
@@ -116,6 +164,17 @@ test("what a connection leaves with stays what it was, whatever comes on others 
   const pieces: Buffer[] = [];
   left[0]?.on("data", (piece: Buffer) => pieces.push(piece)).resume();
   await expect.poll(() => Buffer.concat(pieces).toString(), { timeout: 20_000 }).toBe(odd);
+});
+
+test("a client that has read its answer after all may wait for the next one for as long as it takes", async () => {
+  const { sockets, dial } = await serve({}, "x".repeat(8 << 20));
+  const client = dial();
+  client.socket.pause();
+  client.send(GET);
+  await expect.poll(() => sockets[0]?.timeout, { timeout: 20_000 }).toBe(LONG_MS);
+  client.socket.resume();
+  await expect.poll(() => client.received.length, { timeout: 20_000 }).toBeGreaterThan(8 << 20);
+  await expect.poll(() => sockets[0]?.timeout, { timeout: 20_000 }).toBe(0);
 });
 
 test("a last answer is read to its end, however slowly", async () => {
