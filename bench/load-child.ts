@@ -41,7 +41,8 @@ export type FromLoad =
   | { readonly type: "measuring" }
   | { readonly type: "done"; readonly result: LoadResult };
 
-const RECEIVE_BYTES = 256 << 10;
+/** What each read brings, whichever socket it is from: none of it is needed longer than that. */
+const received = Buffer.allocUnsafe(256 << 10);
 
 function run(job: Job, report: (message: FromLoad) => void): void {
   const requests = requestsOf(job.dialect, job.workload);
@@ -90,7 +91,7 @@ function run(job: Job, report: (message: FromLoad) => void): void {
       next = next + 1 === requests.length ? 0 : next + 1;
     };
     const onread = {
-      buffer: Buffer.allocUnsafe(RECEIVE_BYTES),
+      buffer: received,
       callback: (bytes: number, buffer: Uint8Array) => {
         const status = reader.take(buffer as Buffer, bytes);
         if (status === null || ended) return true;
