@@ -61,8 +61,8 @@ export class Commands {
   #nextCheck = Number.POSITIVE_INFINITY;
   #nextCall = 1;
   #holdUntil = Number.NEGATIVE_INFINITY;
-  /** Some attempt was made before the last change of leader: entries can be lost only then. */
-  #lossPossible = false;
+  /** Those that were in a log when the leader last changed, or the term: only they can have been lost. */
+  #endangered: number[] = [];
 
   constructor(node: NodeId, boot: number) {
     this.#node = node;
@@ -216,9 +216,10 @@ export class Commands {
   /** There is another leader, or another term: whoever has been asked may not be able to keep its word. */
   recordLeaderChange(): void {
     this.#holdUntil = Number.NEGATIVE_INFINITY;
-    this.#lossPossible = true;
     for (const pending of this.#pending.select(({ attempt }) => attempt.type === "sent"))
       this.#renew(pending);
+    const appended = this.#pending.select(({ attempt }) => attempt.type === "appended");
+    this.#endangered = appended.map(({ sequence }) => sequence);
   }
 
   /**
@@ -226,15 +227,14 @@ export class Commands {
    * or that no later entry can bring any more, is lost, and goes again.
    */
   recordApplied(index: LogIndex, term: Term): void {
-    if (!this.#lossPossible) return;
-    this.#lossPossible = false;
-    const lost = this.#pending.select(({ attempt }) => {
-      if (attempt.type !== "appended") return false;
-      const isLost = attempt.index <= index || attempt.term < term;
-      if (!isLost) this.#lossPossible = true;
-      return isLost;
+    if (this.#endangered.length === 0) return;
+    this.#endangered = this.#endangered.filter((sequence) => {
+      const pending = this.#pending.get(sequence);
+      if (pending?.attempt.type !== "appended") return false;
+      const isLost = pending.attempt.index <= index || pending.attempt.term < term;
+      if (isLost) this.#renew(pending);
+      return !isLost;
     });
-    for (const pending of lost) this.#renew(pending);
   }
 
   /** This node's own command has been applied: its client is answered, if it still waits. */

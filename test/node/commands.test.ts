@@ -1,10 +1,11 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandOutcome } from "../../shared/node/api.ts";
 import type { PendingCommand } from "../../shared/node/commands.ts";
 import { Commands } from "../../shared/node/commands.ts";
+import { SequenceMap } from "../../shared/node/sequence-map.ts";
 import type { Forward, ForwardResult } from "../../shared/node/wire.ts";
 import { commandEntry, origin } from "./support/entries.ts";
 import { settled, Waiting } from "./support/waiting.ts";
@@ -14,6 +15,10 @@ let commands: Commands;
 
 beforeEach(() => {
   commands = new Commands("N", boot);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 function add(
@@ -165,6 +170,23 @@ describe("a command goes again", () => {
     commands.recordLeaderChange();
     commands.recordApplied(6, 2);
     expect(unsent()).toEqual([1, 2]);
+  });
+
+  test("and what came after the leader changed is not looked at with every entry that is applied", () => {
+    answer(send(), 1, appended(1, 8), appended(2, 9));
+    commands.recordLeaderChange();
+    for (let more = 0; more < 100; more++) add();
+    for (const one of commands.takeUnsent(everything)) commands.recordProposed(one, 10 + one.sequence, 2);
+    const looks = vi.spyOn(SequenceMap.prototype, "get");
+    const walks = vi.spyOn(SequenceMap.prototype, "select");
+    commands.recordApplied(1, 1);
+    expect(looks).toHaveBeenCalledTimes(2);
+    apply(1, 8);
+    apply(2, 9);
+    looks.mockClear();
+    for (let index = 10; index < 1_000; index++) commands.recordApplied(index, 2);
+    expect(looks).not.toHaveBeenCalled();
+    expect(walks).not.toHaveBeenCalled();
   });
 
   test("never, once its leader has applied it", () => {
