@@ -4,8 +4,9 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sendNodeResponse } from "srvx/node";
 import { RaftLiteError } from "../shared/errors.ts";
+import { problemReply } from "../shared/http/problem.ts";
 import { FastLane } from "./fast-lane.ts";
-import { fetchRequest } from "./http-host.ts";
+import { fetchRequest, nodeHttpHost } from "./http-host.ts";
 import { MalformedRequests } from "./malformed-requests.ts";
 import type { PeerStreamsIn } from "./peer-streams-in.ts";
 
@@ -60,6 +61,8 @@ const LINGER_MS = 2_000;
 export async function listen(options: ListenOptions): Promise<HttpServer> {
   const streams = canChooseUpgrades() ? options.streams : undefined;
   const server = createServer({
+    // Node's own refusal says nothing, and ends the connection with requests behind it unread; `serve` refuses it.
+    requireHostHeader: false,
     shouldUpgradeCallback: (request) => streams?.accepts(request) ?? false,
     // A client has 10 s for its headers and 60 s for a whole request (16 MiB on a slow line), so that nobody holds a
     // connection by dripping bytes; waiting for an answer is not limited here.
@@ -76,12 +79,19 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   const unused = new Set<Socket>();
   const malformed = new MalformedRequests();
   let closing: Promise<void> | undefined;
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<Response> =>
+    namesHost(req) ? options.handler(fetchRequest(req, res)) : problemReply(nodeHttpHost, missingHost());
   const serve = (req: IncomingMessage, res: ServerResponse): void => {
     unused.delete(req.socket);
     malformed.note(req, res);
-    options
-      .handler(fetchRequest(req, res))
+    answer(req, res)
       .then((response) => {
+        // It came behind the connection's last answer. Node would take the end of an answer to it, which nobody hears,
+        // for the end of one to an earlier request, and end the process.
+        if (req.socket.writableEnded) {
+          res.destroy();
+          return undefined;
+        }
         // The connection ends with this answer: nobody waits for the next request any more.
         if (closing !== undefined) res.shouldKeepAlive = false;
         return send(req, res, response);
@@ -183,6 +193,17 @@ function start(server: Server, { host, port, portFlag }: ListenOptions): Promise
       // A port out of range is thrown, not emitted.
       fail(error);
     }
+  });
+}
+
+/** RFC 9112, 3.2. */
+function namesHost({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host !== undefined || httpVersion !== "1.1";
+}
+
+function missingHost(): RaftLiteError {
+  return new RaftLiteError("missing-host", "an HTTP/1.1 request names its host: send a host header", {
+    status: 400,
   });
 }
 

@@ -20,7 +20,7 @@ interface Handle {
   useUserBuffer?(buffer: Uint8Array): void;
 }
 
-type WithHandle = Socket & { _handle?: Handle | null };
+type Internals = Socket & { _handle?: Handle | null; _server?: object | null };
 
 /** Releases of Node with which this has been tried; any other keeps to what is documented. */
 const TRIED_MAJORS: readonly number[] = [22, 24, 26];
@@ -33,8 +33,8 @@ const TRIED_MAJORS: readonly number[] = [22, 24, 26];
  * Node otherwise makes a buffer of 64 KiB for every read, shrinks it to what came, and has it collected later, which
  * was a tenth of what a put cost its leader (docs/performance.md). The way around that, `onread`, is there for sockets
  * that connect (net.connect), but a server makes its sockets itself: so a second one is made on the handle of the
- * first, in the way the server made that. `_handle` is not documented, nor is such a handle as the option `handle`.
- * Where that is not to be had, the stream's own buffers are handed out.
+ * first, in the way the server made that. `_handle` and `_server` are not documented, nor is such a handle as the
+ * option `handle`. Where that is not to be had, the stream's own buffers are handed out.
  */
 export function readShared(
   accepted: Socket,
@@ -45,9 +45,9 @@ export function readShared(
   return (isTried ? reopen(accepted, onBytes) : null) ?? readStream(accepted, onBytes);
 }
 
-function reopen(accepted: WithHandle, onBytes: (bytes: Buffer) => void): SharedReads | null {
-  const handle = accepted._handle;
-  if (!handle?.useUserBuffer || !handle.readStop) return null;
+function reopen(accepted: Internals, onBytes: (bytes: Buffer) => void): SharedReads | null {
+  const { _handle: handle, _server: server } = accepted;
+  if (!handle?.useUserBuffer || !handle.readStop || !server) return null;
   let isReleased = false;
   const callback = (length: number): boolean => {
     const bytes = shared.subarray(0, length);
@@ -60,10 +60,12 @@ function reopen(accepted: WithHandle, onBytes: (bytes: Buffer) => void): SharedR
   handle.reading = false;
   const { allowHalfOpen } = accepted;
   const options = { handle, allowHalfOpen, onread: { buffer: shared, callback } };
-  const socket: Socket = new Socket(options as unknown as SocketConstructorOpts);
+  const socket: Internals = new Socket(options as unknown as SocketConstructorOpts);
+  // The server counts its connections, and whoever has this field counts down at the end.
+  socket._server = server;
+  // The first has nothing any more that its end could harm.
   accepted._handle = null;
-  // The server counts the connection until the socket that it made is closed.
-  socket.once("close", () => accepted.destroy());
+  accepted._server = null;
   return {
     socket,
     release: () => {

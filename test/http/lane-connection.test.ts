@@ -38,10 +38,11 @@ async function serve(options: Partial<FastLaneOptions> = {}, answer = "5") {
   const open = new Set<Socket>();
   const sockets: Socket[] = [];
   // As node:http's own sockets are.
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true }, (accepted) => {
+    const socket = lane.take(accepted);
+    sockets.push(socket);
     open.add(socket);
     socket.on("close", () => open.delete(socket));
-    sockets.push(lane.take(socket));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { nodeHttpHost } from "../../ec2-node/http-host.ts";
 import type { HttpServer } from "../../ec2-node/server.ts";
@@ -94,6 +95,7 @@ describe("what is not a request for us", () => {
       431,
       "headers-too-large",
     ],
+    ["no host", "GET /status HTTP/1.1\r\n\r\n", 400, "missing-host"],
     ["a host that is none", "GET /status HTTP/1.1\r\nhost: x:99999\r\n\r\n", 400, "bad-url"],
   ])("%s", async (_what, text, status, code) => {
     const { port } = await serve();
@@ -110,6 +112,7 @@ describe("what is not a request for us", () => {
     "GET /status HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://anything.test/status HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET /status HTTP/1.1\r\nhost: <>\r\n\r\n",
+    "GET /status HTTP/1.1\r\nhost:\r\n\r\n",
     "GET /status HTTP/1.0\r\n\r\n",
     "GET /status HTTP/1.1\r\nhost: x\r\nexpect: nonsense\r\n\r\n",
   ])("%j is a request", async (text) => {
@@ -126,6 +129,54 @@ describe("what is not a request for us", () => {
     raw.send("GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /v1/status/leader HTTP/1.1\r\nhost: x\r\n\r\n");
     expect(await raw.receive(/""$/)).toMatch(/"ok":true.*""$/s);
     raw.socket.destroy();
+  });
+});
+
+/**
+ * Node takes the answer to a request that comes on a connection after its last answer for one to an earlier request, and
+ * ends the process. More than 64 KiB are more than one read brings: what is behind comes that much later.
+ */
+describe("whole requests behind the last answer of a connection", () => {
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const put = (bytes: number) =>
+    `PUT /v1/kv/y HTTP/1.1\r\nhost: x\r\ncontent-length: ${bytes}\r\n\r\n${"x".repeat(bytes)}`;
+  /** Reads that take a few turns of the event loop, each time another number. */
+  function slowNode(): NodeApi {
+    let asked = 0;
+    const { read } = fakeNode();
+    return fakeNode({
+      async read(options) {
+        for (let turns = asked++ % 5; turns >= 0; turns--) await nextTurn();
+        return read(options);
+      },
+    });
+  }
+  const behind = [70_000, 65_536, 100_000].map((bytes) => put(bytes) + get("/v1/kv/z") + get("/health"));
+
+  test("end nothing when one before them names no host", async () => {
+    const { url, port } = await serve(slowNode());
+    for (let round = 0; round < 15; round++) {
+      const raw = new RawClient(port);
+      raw.send(`GET / HTTP/1.1\r\n\r\n${behind[round % behind.length]}`);
+      // All are answered: a host that is missing is no reason to part.
+      const reply = await raw.receive(/"node":"A"\}$/);
+      expect(reply).toMatch(/^HTTP\/1\.1 400 [\s\S]*"missing-host"[\s\S]*HTTP\/1\.1 200 /);
+      raw.socket.destroy();
+    }
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+
+  test("end nothing while the server closes", async () => {
+    for (let round = 0; round < 15; round++) {
+      const server = await serve(slowNode());
+      const raw = new RawClient(server.port);
+      raw.send(get("/health"));
+      await raw.receive(/\}$/);
+      const closed = server.close(20);
+      raw.send(get("/health") + behind[round % behind.length]);
+      expect(await raw.end()).toMatch(/connection: close/i);
+      await closed;
+    }
   });
 });
 

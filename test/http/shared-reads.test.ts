@@ -74,6 +74,22 @@ test("with the Node that runs this the memory is one for all connections and rea
   expect(new Set([...a.connection.memory, ...b.connection.memory]).size).toBe(1);
 });
 
+test("the end of the socket that was accepted means nothing any more", async () => {
+  let first: Socket | undefined;
+  const { server, dial } = await serve((accepted, onBytes) => {
+    first = accepted;
+    return shared(accepted, onBytes);
+  });
+  const { client, connection } = await dial();
+  first?.destroy();
+  client.send("still here");
+  await eventually(() => connection.text).toBe("still here");
+  const connections = await new Promise((resolve) =>
+    server.getConnections((_error, count) => resolve(count)),
+  );
+  expect(connections).toBe(1);
+});
+
 test("a stream that nobody reads after its release is full at some time, and no more is read", async () => {
   const { dial } = await serve(shared);
   const { client, connection } = await dial();
