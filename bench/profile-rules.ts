@@ -28,7 +28,10 @@ const RULES: readonly (readonly [name: string, frames: RegExp])[] = [
   ],
   ["timers", /Timers|listOnTimeout|ec2-node\/timer|node:(?:internal\/)?timers/],
   ["the node's turn", /shared\/node\//],
-  ["Node: reading sockets", /onStreamRead|uv__read|OnUvRead|EmitToJSStreamListener/],
+  [
+    "Node: reading sockets",
+    /onStreamRead|uv__read|OnUvRead|EmitToJSStreamListener|CustomBufferJSListener|ec2-node\/shared-reads/,
+  ],
   ["Node: writing sockets", /write(?:v)?Generic|StreamBase::|LibuvStreamWrap|uv_try_write|uv__write/],
   ["promises, ticks", /Microtask|processTicks|runNextTicks|InternalCallbackScope/],
   ["the event loop itself", /uv_run|uv__io_poll/],
